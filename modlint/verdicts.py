@@ -3,7 +3,8 @@
 Pure functions of the graph; they cannot tell which pass built it.
 
 Reuse is judged where it happens. An instance that runs n times only because the module around it runs n times is not
-reused on its own: the enclosing module is (`level`). So a shared head with three norms in it is one finding, on the head.
+reused on its own: the enclosing module is (`level`). So a shared head with three norms in it is one
+finding, on the head.
 """
 
 from __future__ import annotations

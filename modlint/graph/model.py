@@ -21,13 +21,13 @@ class Location(NamedTuple):
 
 
 class Site(NamedTuple):
-    """A span that has not been located yet: the `index`-th numbered node of a file's representation.
+    """A span that has not been located yet: the `number`-th numbered node of a file's representation.
 
     The static pass computes line and column only for what it reports; `findings` turns sites into locations.
     """
 
     filename: str
-    index: int
+    number: int
 
 
 Place: TypeAlias = Location | Site

@@ -36,7 +36,7 @@ def disjoin(one: Condition, other: Condition) -> Condition:
 
 
 def simplified(terms: Sequence[frozenset[int]]) -> Condition:
-    """The same disjunction with fewer terms: absorption (a or ab = a) and resolution (ab or a~b = a) to a fixed point."""
+    """The same disjunction in fewer terms: absorption (a or ab = a) and resolution (ab or a~b = a)."""
     kept: list[frozenset[int]] = sorted(dict.fromkeys(terms), key=lambda term: (len(term), sorted(term)))
     changed = True
     while changed:

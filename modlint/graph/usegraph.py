@@ -117,11 +117,11 @@ class UseGraph:
         """Executions of every instance that runs at all, by key."""
         return Counter({key: self.executions(key).count for key, uses in self._by_instance.items() if uses})
 
-    def networkx(self) -> networkx.MultiDiGraph:
+    def networkx(self) -> networkx.MultiDiGraph[str]:
         """The graph itself: a node for each instance, an edge for each use, keyed by its order."""
         import networkx
 
-        graph = networkx.MultiDiGraph(model=self.model)
+        graph: networkx.MultiDiGraph[str] = networkx.MultiDiGraph(model=self.model)
         for instance in self._instances.values():
             graph.add_node(
                 instance.key,
