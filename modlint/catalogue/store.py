@@ -1,0 +1,140 @@
+"""Catalogue: dotted names -> entries, read from `rules/states/*.toml` and the user's own tables.
+
+A file holds the names that its stem is a prefix of (`torch.ao.toml`), and is read when such a name is first asked for.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, TypeAlias
+
+from modlint.catalogue.reading import Table, check, entry_of, wrapper_of
+from modlint.errors import ModlintError
+from modlint.resources import rules_folder
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from importlib.abc import Traversable
+    from pathlib import Path
+
+    from modlint.catalogue.entries import Entry, Wrapper
+
+Tables: TypeAlias = "dict[str, Table]"
+
+_ALIASES = "aliases"
+
+
+class Catalogue:
+    """The state classes of library modules, by any dotted name that they go under."""
+
+    def __init__(self, own: Mapping[str, Traversable], user: Tables) -> None:
+        self._files = dict(own)
+        self._tables: Tables = {}
+        self._aliases: dict[str, str] = {}
+        self._read: set[str] = set()
+        self._canonical: dict[str, str | None] = {}
+        self._entries: dict[str, Entry | Wrapper] = {}
+        self._add(user)
+
+    @classmethod
+    def load(cls, extra: Sequence[Path] = ()) -> Catalogue:
+        """The catalogue of modlint with the user's tables before it. Raises ModlintError for a bad table."""
+        own = {
+            item.name.removesuffix(".toml"): item
+            for item in (rules_folder() / "states").iterdir()
+            if item.name.endswith(".toml")
+        }
+        user: Tables = {}
+        for path in extra:
+            user.update(_checked(path))
+        return cls(own, user)
+
+    def canonical(self, dotted: str) -> str | None:
+        """The name under which the catalogue has this class or function, or None."""
+        if dotted not in self._canonical:
+            self._canonical[dotted] = self._find(dotted)
+        return self._canonical[dotted]
+
+    def entry(self, dotted: str) -> Entry | None:
+        """The entry of a class, by any of its names."""
+        name = self.canonical(dotted)
+        if name is None or "wraps" in self._tables[name]:
+            return None
+        if name not in self._entries:
+            self._entries[name] = entry_of(name, self._tables)
+        return self._entries[name]  # type: ignore[return-value]
+
+    def wrapper(self, dotted: str) -> Wrapper | None:
+        """The entry of a function that changes a module, by any of its names."""
+        name = self.canonical(dotted)
+        if name is None or "wraps" not in self._tables[name]:
+            return None
+        if name not in self._entries:
+            self._entries[name] = wrapper_of(name, self._tables)
+        return self._entries[name]  # type: ignore[return-value]
+
+    def names(self) -> tuple[str, ...]:
+        """Every canonical name, in alphabetical order. Reads all files."""
+        for stem in self._files:
+            self._read_file(stem)
+        return tuple(sorted(self._tables))
+
+    def _find(self, dotted: str) -> str | None:
+        for stem in self._stems(dotted):
+            self._read_file(stem)
+        seen = {dotted}
+        while dotted not in self._tables:
+            renamed = next((new for new in self._renamed(dotted) if new not in seen), None)
+            if renamed is None:
+                return None
+            for stem in self._stems(renamed):
+                self._read_file(stem)
+            seen.add(renamed)
+            dotted = renamed
+        return dotted
+
+    def _renamed(self, dotted: str) -> Iterator[str]:
+        """The name with its longest aliased prefix replaced. `a.*` stands for `a` and everything below."""
+        if dotted in self._aliases:
+            yield self._aliases[dotted]
+        head, _, last = dotted.rpartition(".")
+        if head in self._aliases:
+            yield f"{self._aliases[head]}.{last}"
+        while head:
+            if f"{head}.*" in self._aliases:
+                yield f"{self._aliases[head + '.*']}.{last}"
+            head = head.rpartition(".")[0]
+
+    def _stems(self, dotted: str) -> list[str]:
+        return [stem for stem in self._files if dotted.startswith(f"{stem}.")]
+
+    def _read_file(self, stem: str) -> None:
+        if stem not in self._read:
+            self._read.add(stem)
+            self._add(tomllib.loads(self._files[stem].read_text(encoding="utf-8")))
+
+    def _add(self, tables: Tables) -> None:
+        for name, table in tables.items():
+            if name == _ALIASES:
+                self._aliases.update(table)  # type: ignore[arg-type]
+            else:
+                self._tables.setdefault(name, table)
+
+
+def _checked(path: Path) -> Tables:
+    """The tables of a user's file. Raises ModlintError naming file, key and what is allowed."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModlintError(f"cannot be read: {error.strerror}", file=str(path)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ModlintError(f"is not TOML: {error}", file=str(path)) from None
+    fault = check(tables)
+    if fault:
+        raise ModlintError(fault, file=str(path))
+    return tables
