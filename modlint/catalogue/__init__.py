@@ -18,6 +18,7 @@ from modlint.catalogue.entries import (
     Wrapper,
     join,
 )
+from modlint.catalogue.expressions import state_of_expressions
 from modlint.catalogue.store import Catalogue
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "Unknown",
     "Wrapper",
     "join",
+    "state_of_expressions",
 ]

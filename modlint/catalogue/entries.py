@@ -11,7 +11,7 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING
 
-from modlint.catalogue.conditions import UNKNOWN, Condition, Truth
+from modlint.catalogue.conditions import UNKNOWN, Condition, Truth, Unknown
 from modlint.graph import State, StateClass, Trait
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Holds(str, Enum):
 class Child:
     """A module that the constructor keeps: `argument` is put at attribute `at`.
 
-    With `copies` (a parameter's name) it is deep-copied that many times into `at.0`, `at.1`, ... and the argument itself
+    With `copies` (a parameter's name) it is deep-copied that many times into `at.0`, `at.1`, ...; the argument itself
     is not kept. An argument that is no module (None, a function) is no child.
     """
 

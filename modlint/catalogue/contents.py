@@ -1,0 +1,89 @@
+"""Modules given to modules: a catalogue entry and arguments that are themselves built modules -> the whole's state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from modlint.catalogue.conditions import NOT_NONE, UNKNOWN, Unknown
+from modlint.catalogue.entries import Child, Entry, Holds, Wrapper, filled, join
+from modlint.graph import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Children: TypeAlias = "list[tuple[str, State]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A module that a call makes: its class and its state with all that it holds."""
+
+    type: str
+    state: State
+
+
+def built(entry: Entry, bound: Mapping[str, object]) -> Built:
+    """What a class makes of its arguments."""
+    plain = {name: NOT_NONE if isinstance(value, Built) else value for name, value in bound.items()}
+    return Built(entry.type, join(entry.classify(plain), _held(entry, bound)))
+
+
+def wrapped(wrapper: Wrapper, bound: Mapping[str, object]) -> Built:
+    """What a function makes of the module that it is given."""
+    module = bound[wrapper.argument]
+    if not isinstance(module, Built):
+        module = Built("", State.unknown(f"the module that {wrapper.name} is given is not known"))
+    plain = {name: NOT_NONE if isinstance(value, Built) else value for name, value in bound.items()}
+    kept = [state for child in wrapper.children for state in _kept(child, bound)]
+    return Built(module.type, join(wrapper.apply(module.state, plain), kept))
+
+
+def _held(entry: Entry, bound: Mapping[str, object]) -> Children:
+    match entry.holds:
+        case Holds.NOTHING | Holds.PARAMETERS:
+            return []
+        case Holds.ARGUMENTS:
+            return [state for child in entry.children for state in _kept(child, bound)]
+        case Holds.POSITIONAL | Holds.LIST | Holds.DICT:
+            (items,) = bound.values()
+            if entry.holds is Holds.POSITIONAL and isinstance(items, tuple) and len(items) == 1:
+                items = items[0] if not isinstance(items[0], Built) else items
+            return _listed(items)
+
+
+def _listed(items: object) -> Children:
+    """The modules of a list, of a mapping by name, or of a list of pairs."""
+    match items:
+        case None:
+            return []
+        case dict():
+            return [_at(str(name), item) for name, item in items.items()]
+        case list() | tuple():
+            return [_at(str(number), item) for number, item in enumerate(items)]
+        case _:
+            return [_at("*", items)]
+
+
+def _at(path: str, item: object) -> tuple[str, State]:
+    match item:
+        case Built():
+            return path, item.state
+        case [str(name), Built() as module]:
+            return name, module.state
+        case _:
+            return path, State.unknown("it holds something of which the class is not known")
+
+
+def _kept(child: Child, bound: Mapping[str, object]) -> Iterable[tuple[str, State]]:
+    """The modules that stand in one place; none where the argument is no module."""
+    value = bound[child.argument]
+    if value is UNKNOWN:
+        value = Built("", State.unknown(f"the module given as {child.argument} is not known"))
+    if not isinstance(value, Built):
+        return []
+    at = filled(child.at, {name: given for name, given in bound.items() if not isinstance(given, (Built, Unknown))})
+    if not child.copies:
+        return [(at, value.state)]
+    times = bound[child.copies]
+    return [(f"{at}.{i}", value.state) for i in (range(times) if isinstance(times, int) else "*")]
