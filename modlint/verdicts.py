@@ -3,20 +3,29 @@
 Pure functions of the graph; they cannot tell which pass built it.
 
 Reuse is judged where it happens. An instance that runs n times only because the module around it runs n times is not
-reused on its own: the enclosing module is (`level`). So a shared head with three norms in it is one
-finding, on the head.
+reused on its own: the enclosing module is (`owns_reuse`). So a shared head with three norms in it is one finding, on
+the head. Where a module repeats inside one that repeats, both are reused, for giving either its own instances changes
+what is computed.
+
+State is judged at the instance that keeps it, and only where two uses write it in one forward pass: a use in eval mode
+writes what eval mode writes. What may keep state but is not known to, makes the verdict unknown; its siblings are still
+judged.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import combinations
 from typing import TYPE_CHECKING
 
-from modlint.graph import Instance, Manner, Origin, Place, StateClass, Use
+from modlint.graph import Instance, Manner, Origin, Place, State, StateClass, Trait, Use, together
+from modlint.graph.paths import conjoin, simplified
 
 if TYPE_CHECKING:
-    from modlint.graph import Executions, UseGraph
+    from collections.abc import Callable
+
+    from modlint.graph import Executions, Slot, UseGraph
 
 
 class Verdict(str, Enum):
@@ -46,13 +55,9 @@ def judge(graph: UseGraph) -> list[Judgement]:
     """Every reused instance of the graph with its verdict, and every instance that several models share."""
     found: list[Judgement] = []
     for instance in graph.instances():
-        uses = graph.uses_of(instance.key)
-        if not uses:
+        if not graph.uses_of(instance.key):
             continue
-        runs = graph.executions(instance.key)
-        judgement = (
-            _cross_model(graph, instance, runs) or _recomputed(graph, instance, uses) or _reuse(graph, instance, runs)
-        )
+        judgement = _cross_model(graph, instance) or _reuse(graph, instance)
         if judgement is not None:
             found.append(judgement)
     return found
@@ -63,107 +68,187 @@ def verdict_of(graph: UseGraph, instance: Instance) -> Verdict | None:
     runs = graph.executions(instance.key)
     if runs.count < 2:
         return None
-    judgement = _reuse(graph, instance, runs)
-    return _state_verdict(graph, instance, runs) if judgement is None else judgement.verdict
+    judgement = _reuse(graph, instance)
+    return _fate(graph, instance, runs) if judgement is None else judgement.verdict
+
+
+def _fate(graph: UseGraph, instance: Instance, runs: Executions) -> Verdict:
+    """The verdict of an instance that is reused because the nearest module around it that owns its reuse is."""
+    around = (graph.instance(caller.instance) for caller in graph.ancestors_of(runs.uses[-1]))
+    owner = next((outer for outer in around if owns_reuse(graph, graph.executions(outer.key))), instance)
+    if _written_again(graph, owner, _keeps_state) & _members(graph, instance):
+        return Verdict.CHANGES_SEMANTICS
+    match _remaining_kind(graph, owner, instance):
+        case StateClass.STATELESS | StateClass.STOCHASTIC:
+            return Verdict.SAFE
+        case StateClass.PARAMETRIC:
+            tied = _tie(graph, owner, graph.executions(owner.key))
+            return Verdict.CHANGES_SEMANTICS if tied else Verdict.DELIBERATE
+        case _:
+            return Verdict.UNKNOWN
 
 
 def owns_reuse(graph: UseGraph, runs: Executions) -> bool:
     """Whether the reuse happens at this instance rather than at a module around it.
 
-    It does when some use repeats where it stands, or two uses run inside one use of the caller, or inside uses of two
-    different callers.
+    It does when some use repeats where it stands, or when two uses part here: below the call that both run inside, no
+    module that runs again leads to both.
     """
     if runs.count < 2:
         return False
-    if any(use.times > 1 for use in runs.uses):
+    callers = [graph.caller_of(use) for use in runs.uses]
+    if any(use.times > (1 if caller is None else caller.times) for use, caller in zip(runs.uses, callers, strict=True)):
         return True
-    callers = [use.parent for use in runs.uses]
-    if len(set(callers)) < len(callers):
+    if len({use.parent for use in runs.uses}) < len(callers):
         return True
-    return len({graph.use(caller).instance for caller in callers if caller is not None}) > 1
+    if len({None if caller is None else caller.instance for caller in callers}) == 1:
+        return False
+    return any(_part_here(graph, one, other) for one, other in combinations(runs.uses, 2))
 
 
-def _reuse(graph: UseGraph, instance: Instance, runs: Executions) -> Judgement | None:
-    if not owns_reuse(graph, runs):
-        return None
-    live = tuple(use for use in runs.uses if not use.frozen)
-    if _writes(instance, live):
-        return _judgement("ML101", Verdict.CHANGES_SEMANTICS, graph, instance, runs)
-    children = _stateful_children(graph, instance)
+def _part_here(graph: UseGraph, one: Use, other: Use) -> bool:
+    first = {use.order: use.instance for use in graph.ancestors_of(one)}
+    second = {use.order: use.instance for use in graph.ancestors_of(other)}
+    below = [
+        {chain[order] for order in chain.keys() - rest.keys()} for chain, rest in ((first, second), (second, first))
+    ]
+    return not (below[0] & below[1]) - {one.instance}
+
+
+def _reuse(graph: UseGraph, instance: Instance) -> Judgement | None:
+    return _stateful(graph, instance) or _recomputed(graph, instance) or _weaker(graph, instance)
+
+
+def _stateful(graph: UseGraph, instance: Instance) -> Judgement | None:
+    """ML101 where the instance itself keeps state that two uses write, ML102 where something inside it does."""
+    written = _written_again(graph, instance, _keeps_state)
+    children = tuple(
+        child for child in graph.run_inside(instance.key) if child.key in written and _brought_by(instance, child)
+    )
+    if instance.key in written:
+        live = together([use for use in graph.uses_of(instance.key) if _live(instance, use)])
+        return _judgement("ML101", Verdict.CHANGES_SEMANTICS, graph, instance, live, children)
     if children:
+        runs = graph.executions(instance.key)
         return _judgement("ML102", Verdict.CHANGES_SEMANTICS, graph, instance, runs, children)
-    if instance.state.kind in {StateClass.UNKNOWN, StateClass.STATEFUL} and not _all_frozen(instance, runs):
-        return _judgement("", Verdict.UNKNOWN, graph, instance, runs)
-    return _weaker(graph, instance, runs)
+    return None
 
 
-def _writes(instance: Instance, live: tuple[Use, ...]) -> bool:
-    """The instance itself keeps state that two of its uses in train mode write."""
-    return _keeps_state(instance) and sum(use.times for use in live) > 1
+def _live(instance: Instance, use: Use) -> bool:
+    """Whether the instance may write its state at this use."""
+    return not use.frozen or instance.own.kind is StateClass.UNKNOWN or Trait.WRITES_EVAL in instance.own.traits
 
 
 def _keeps_state(instance: Instance) -> bool:
     return instance.own.kind is StateClass.STATEFUL and instance.own.certain
 
 
-def _all_frozen(instance: Instance, runs: Executions) -> bool:
-    return instance.state.kind is StateClass.STATEFUL and sum(use.times for use in runs.uses if not use.frozen) < 2
+def _may_keep_state(instance: Instance) -> bool:
+    return instance.own.kind is StateClass.UNKNOWN or (
+        instance.own.kind is StateClass.STATEFUL and not instance.own.certain
+    )
 
 
-def _stateful_children(graph: UseGraph, instance: Instance) -> tuple[Instance, ...]:
-    """The instances with state of their own that are reused because `instance` is."""
-    found = []
-    for child in graph.run_inside(instance.key) if instance.container else ():
-        runs = graph.executions(child.key)
-        if runs.count < 2 or owns_reuse(graph, runs):
-            continue
-        inside = {caller.instance for use in runs.uses for caller in graph.ancestors_of(use)}
-        if instance.key in inside and _writes(child, tuple(use for use in runs.uses if not use.frozen)):
-            found.append(child)
-    return tuple(found)
+def _brought_by(container: Instance, child: Instance) -> bool:
+    """Whether another container would bring another child: not where the child is made once for all models."""
+    return child.origin is Origin.CONSTRUCTOR or child.origin is container.origin
 
 
-def _weaker(graph: UseGraph, instance: Instance, runs: Executions) -> Judgement:
-    """Reuse of what keeps nothing between calls: safe, or a tie of parameters, deliberate or not."""
-    verdict = _state_verdict(graph, instance, runs)
-    if verdict is Verdict.SAFE:
-        code = "ML002" if instance.state.kind is StateClass.STOCHASTIC else "ML001"
-        return _judgement(code, verdict, graph, instance, runs)
-    if verdict is Verdict.DELIBERATE:
-        return _judgement("ML003", verdict, graph, instance, runs)
-    return _judgement(_tie(graph, instance, runs), verdict, graph, instance, runs)
+def _written_again(graph: UseGraph, container: Instance, writes: Callable[[Instance], bool]) -> set[str]:
+    """The keys of `container` and of what runs inside it that its reuse makes write their state twice.
+
+    `writes` says what keeps state. For each of them every use of the container is taken under the condition that it
+    runs there, and what is left must be reuse of the container's own.
+    """
+    if not graph.may_repeat(container.key):
+        return set()
+    runs: dict[str, list[Use]] = {}
+    for use in graph.uses_of(container.key):
+        terms: dict[str, list[frozenset[int]]] = {}
+        for inner in (use, *graph.uses_inside(use)):
+            member = graph.instance(inner.instance)
+            if writes(member) and _live(member, inner):
+                terms.setdefault(member.key, []).extend(inner.condition)
+        for key, condition in terms.items():
+            runs.setdefault(key, []).append(replace(use, condition=conjoin(use.condition, simplified(condition))))
+    return {key for key, uses in runs.items() if owns_reuse(graph, together(uses))}
 
 
-def _state_verdict(graph: UseGraph, instance: Instance, runs: Executions) -> Verdict:
-    match instance.state.kind:
-        case StateClass.STATELESS | StateClass.STOCHASTIC:
-            return Verdict.SAFE
-        case StateClass.UNKNOWN:
-            return Verdict.UNKNOWN
-        case StateClass.STATEFUL if not _all_frozen(instance, runs):
-            return Verdict.CHANGES_SEMANTICS
+def _members(graph: UseGraph, instance: Instance) -> set[str]:
+    return {instance.key, *(inner.key for inner in graph.run_inside(instance.key))}
+
+
+def _weaker(graph: UseGraph, instance: Instance) -> Judgement | None:
+    """Reuse in which no state is written twice for certain: safe, a tie of parameters, or unknown."""
+    runs = graph.executions(instance.key)
+    if not owns_reuse(graph, runs):
+        return None
+    match _remaining_kind(graph, instance, instance):
+        case StateClass.STATELESS:
+            return _judgement("ML001", Verdict.SAFE, graph, instance, runs)
+        case StateClass.STOCHASTIC:
+            return _judgement("ML002", Verdict.SAFE, graph, instance, runs)
+        case StateClass.PARAMETRIC:
+            return _parametric(graph, instance, runs)
         case _:
-            return Verdict.CHANGES_SEMANTICS if _tie(graph, instance, runs) else Verdict.DELIBERATE
+            return _judgement("", Verdict.UNKNOWN, graph, instance, runs)
+
+
+def _parametric(graph: UseGraph, instance: Instance, runs: Executions) -> Judgement:
+    code = _tie(graph, instance, runs)
+    if not code:
+        return _judgement("ML003", Verdict.DELIBERATE, graph, instance, runs)
+    if not _surely_heavy(graph, instance):
+        return _judgement("", Verdict.UNKNOWN, graph, instance, runs)
+    return _judgement(code, Verdict.CHANGES_SEMANTICS, graph, instance, runs)
+
+
+def _remaining_kind(graph: UseGraph, owner: Instance, instance: Instance) -> StateClass:
+    """The class that counts for an instance in the reuse of `owner` when its known state is not written twice."""
+    state = instance.state
+    if state.kind is not StateClass.STATEFUL:
+        return state.kind
+    members = _members(graph, instance)
+    if _written_again(graph, owner, _may_keep_state) & members:
+        return StateClass.UNKNOWN
+    if instance.container and len(members) == 1 and not _keeps_state(instance) and not _all_frozen(graph, instance):
+        return StateClass.UNKNOWN  # where its state is, and whether it is written, was not seen
+    writes = {Trait.WRITES_TRAIN, Trait.WRITES_EVAL}
+    return State.of(state.traits - writes).kind if state.traits else StateClass.PARAMETRIC
+
+
+def _all_frozen(graph: UseGraph, instance: Instance) -> bool:
+    return Trait.WRITES_EVAL not in instance.state.traits and all(u.frozen for u in graph.uses_of(instance.key))
 
 
 def _tie(graph: UseGraph, instance: Instance, runs: Executions) -> str:
     """The params rule that a shared parametric instance breaks, or "" where the sharing is deliberate."""
     if instance.shared:
         return ""
-    if len(instance.slots) > 1:
-        if any(slot.manner is Manner.REPEATED for slot in instance.slots[1:]):
-            return "ML201"
-        if len({use.slot for use in runs.uses}) > 1 or all(use.slot is None for use in runs.uses):
-            return "ML202"
+    slots = graph.slots_of(instance)
+    if any(slot.manner is Manner.REPEATED for slot in slots[1:]):
+        return "ML201"
+    used = {graph.attachment(use.slot) for use in runs.uses if use.slot is not None}
+    if len(slots) > 1 and (len(used) > 1 or not used):
+        return "ML202"
     return "ML203" if not instance.container and _chained(graph, runs) else ""
 
 
 def _chained(graph: UseGraph, runs: Executions) -> bool:
-    """Straight-line code applies the instance to its own output."""
+    """Straight-line code applies the instance to its own output: two call sites in one call of the caller."""
     if any(use.loop is not None or use.times > 1 for use in runs.uses):
         return False
-    orders = {use.order for use in runs.uses}
-    return any(_reaches(graph, use, orders - {use.order}) for use in runs.uses)
+    for use in runs.uses:
+        earlier = {
+            other.order
+            for other in runs.uses
+            if other.order < use.order
+            and other.parent == use.parent
+            and (other.place != use.place or other.place is None)
+        }
+        if _reaches(graph, use, earlier):
+            return True
+    return False
 
 
 def _reaches(graph: UseGraph, use: Use, targets: set[int]) -> bool:
@@ -180,25 +265,34 @@ def _reaches(graph: UseGraph, use: Use, targets: set[int]) -> bool:
     return False
 
 
-def _recomputed(graph: UseGraph, instance: Instance, uses: tuple[Use, ...]) -> Judgement | None:
+def _recomputed(graph: UseGraph, instance: Instance) -> Judgement | None:
     """Activation checkpointing runs a stateful instance a second time in backward (ML103), at the outermost module."""
-    again = tuple(use for use in uses if use.recomputed and not use.frozen and not _inside_recomputed(graph, use))
+    again = [
+        use
+        for use in graph.uses_of(instance.key)
+        if use.recomputed and not any(caller.recomputed for caller in graph.ancestors_of(use))
+    ]
     if not again:
         return None
+    inside = {inner.order for use in again for inner in graph.uses_inside(use)}
     children = tuple(
         child
-        for child in (graph.run_inside(instance.key) if instance.container else ())
-        if _keeps_state(child) and not all(u.frozen for u in graph.uses_of(child.key))
+        for child in graph.run_inside(instance.key)
+        if _keeps_state(child) and any(u.order in inside and _live(child, u) for u in graph.uses_of(child.key))
     )
-    if not _keeps_state(instance) and not children:
+    if not children and not (_keeps_state(instance) and any(_live(instance, use) for use in again)):
         return None
-    count = len(again) + 1
-    return Judgement("ML103", Verdict.CHANGES_SEMANTICS, instance, again[0].place, again, count, children=children)
-
-
-def _inside_recomputed(graph: UseGraph, use: Use) -> bool:
-    caller = graph.caller_of(use)
-    return caller is not None and caller.recomputed
+    runs = together(again)
+    return Judgement(
+        "ML103",
+        Verdict.CHANGES_SEMANTICS,
+        instance,
+        runs.uses[0].place,
+        runs.uses,
+        2 * runs.count,
+        runs.at_least,
+        children,
+    )
 
 
 _CROSS_MODEL = {
@@ -208,15 +302,35 @@ _CROSS_MODEL = {
 }
 
 
-def _cross_model(graph: UseGraph, instance: Instance, runs: Executions) -> Judgement | None:
-    """An instance that every model shares because it is created once, outside of any constructor."""
+def _cross_model(graph: UseGraph, instance: Instance) -> Judgement | None:
+    """An instance that every model shares because it is created once, outside of any constructor.
+
+    One finding on the outermost such instance. An intent mark speaks for shared weights, never for shared state.
+    """
     code = _CROSS_MODEL.get(instance.origin)
-    heavy = instance.state.kind in {StateClass.PARAMETRIC, StateClass.STATEFUL} and instance.state.certain
-    if code is None or not heavy or instance.shared:
+    if code is None or not _surely_heavy(graph, instance) or _inside_shared(graph, instance):
         return None
-    children = tuple(c for c in graph.run_inside(instance.key) if c.own.kind is StateClass.STATEFUL)
+    children = tuple(child for child in graph.run_inside(instance.key) if _keeps_state(child))
+    if instance.shared and not children and not _keeps_state(instance):
+        return None
+    runs = graph.executions(instance.key)
     return Judgement(
         code, Verdict.CHANGES_SEMANTICS, instance, instance.created, runs.uses, runs.count, runs.at_least, children
+    )
+
+
+def _surely_heavy(graph: UseGraph, instance: Instance) -> bool:
+    """Whether there is something for certain that sharing ties: parameters or state, here or in what runs inside."""
+    heavy = {StateClass.PARAMETRIC, StateClass.STATEFUL}
+    states = [instance.state, instance.own, *(inner.own for inner in graph.run_inside(instance.key))]
+    return any(state.kind in heavy and state.certain for state in states)
+
+
+def _inside_shared(graph: UseGraph, instance: Instance) -> bool:
+    """Whether every use is inside another instance that is created once for all models."""
+    return all(
+        any(graph.instance(caller.instance).origin in _CROSS_MODEL for caller in graph.ancestors_of(use))
+        for use in graph.uses_of(instance.key)
     )
 
 
@@ -228,19 +342,19 @@ def _judgement(
     runs: Executions,
     children: tuple[Instance, ...] = (),
 ) -> Judgement:
-    primary = _primary(code, instance, runs)
+    primary = _primary(code, graph.slots_of(instance), instance, runs)
     return Judgement(code, verdict, instance, primary, runs.uses, runs.count, runs.at_least, children)
 
 
-def _primary(code: str, instance: Instance, runs: Executions) -> Place | None:
+def _primary(code: str, slots: tuple[Slot, ...], instance: Instance, runs: Executions) -> Place | None:
     """What makes it reuse: a repetition; the second slot where slots are the matter; else the second use.
 
     When every use stands at one place (a container that runs its items), that is the second slot, if there is one.
     """
-    repeated = [slot.place for slot in instance.slots if slot.manner is Manner.REPEATED and slot.place is not None]
+    repeated = [slot.place for slot in slots[1:] if slot.manner is Manner.REPEATED and slot.place is not None]
     if repeated:
         return repeated[0]
-    second_slot = instance.slots[1].place if len(instance.slots) > 1 else None
+    second_slot = slots[1].place if len(slots) > 1 else None
     if code == "ML202" and second_slot is not None:
         return second_slot
     places = [use.place for use in runs.uses]

@@ -16,7 +16,7 @@ from modlint.graph.model import (
     Trait,
     Use,
 )
-from modlint.graph.usegraph import Executions, UseGraph
+from modlint.graph.usegraph import Executions, UseGraph, together
 
 __all__ = [
     "ALWAYS",
@@ -35,4 +35,5 @@ __all__ = [
     "Trait",
     "Use",
     "UseGraph",
+    "together",
 ]

@@ -160,7 +160,8 @@ class Use:
     """One execution of an instance within the forward pass of the root model.
 
     `parent` is the order of the use that this one runs inside (None for the root's own execution). `times` is how often
-    it happens where it stands for several runs of a loop; `at_least` says that this is a lower bound.
+    it happens in the whole forward pass where it stands for several runs of a loop, so what runs inside a use that
+    happens three times happens three times or more; `at_least` says that this is a lower bound.
     """
 
     order: int

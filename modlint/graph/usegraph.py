@@ -13,11 +13,11 @@ from modlint.errors import LogicError
 from modlint.graph.paths import heaviest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import networkx
 
-    from modlint.graph.model import Instance, Use
+    from modlint.graph.model import Instance, Slot, Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,12 @@ class Executions:
     uses: tuple[Use, ...]
 
 
+def together(uses: Sequence[Use]) -> Executions:
+    """The uses that can happen in one forward pass and make the largest count."""
+    chosen = heaviest(uses)
+    return Executions(sum(use.times for use in chosen), any(use.at_least for use in chosen), tuple(chosen))
+
+
 class UseGraph:
     """Every module instance of one model and every use of it in one forward pass."""
 
@@ -37,6 +43,8 @@ class UseGraph:
         self._instances: dict[str, Instance] = {}
         self._uses: dict[int, Use] = {}
         self._by_instance: dict[str, list[Use]] = {}
+        self._callees: dict[int, list[Use]] = {}
+        self._holders: dict[str, str] | None = None  # path -> key, built when it is first asked for
         for instance in instances:
             self.add_instance(instance)
         for use in uses:
@@ -48,6 +56,7 @@ class UseGraph:
             raise LogicError(f"instance {instance.key!r} is in the graph already")
         self._instances[instance.key] = instance
         self._by_instance[instance.key] = []
+        self._holders = None
 
     def add_use(self, use: Use) -> None:
         """Add an edge; its instance, and the use that it runs inside, must be in the graph."""
@@ -55,6 +64,8 @@ class UseGraph:
             raise LogicError(f"use {use.order} of {use.instance!r} has no instance or no parent in the graph")
         self._uses[use.order] = use
         self._by_instance[use.instance].append(use)
+        if use.parent is not None:
+            self._callees.setdefault(use.parent, []).append(use)
 
     def instances(self) -> tuple[Instance, ...]:
         """All instances, in the order in which they were added."""
@@ -78,17 +89,14 @@ class UseGraph:
 
     def executions(self, key: str) -> Executions:
         """Executions of one instance: exclusive branches count by their maximum, loops by their trip count."""
-        chosen = heaviest(self._by_instance[key])
-        count = sum(use.times for use in chosen)
-        return Executions(count, any(use.at_least for use in chosen), tuple(chosen))
+        return together(self._by_instance[key])
 
     def reused(self) -> tuple[Instance, ...]:
         """The instances with two or more uses on some path."""
-        return tuple(
-            i for key, i in self._instances.items() if self._may_be_reused(key) and self.executions(key).count > 1
-        )
+        return tuple(i for key, i in self._instances.items() if self.may_repeat(key) and self.executions(key).count > 1)
 
-    def _may_be_reused(self, key: str) -> bool:
+    def may_repeat(self, key: str) -> bool:
+        """Whether an instance has two uses, on one path or on several."""
         uses = self._by_instance[key]
         return len(uses) > 1 or (len(uses) == 1 and uses[0].times > 1)
 
@@ -105,13 +113,40 @@ class UseGraph:
             caller = self.caller_of(caller)
         return tuple(found)
 
+    def uses_inside(self, use: Use) -> tuple[Use, ...]:
+        """The uses that run inside `use`, at any depth, in the order of execution."""
+        found = []
+        front = list(reversed(self._callees.get(use.order, ())))
+        while front:
+            found.append(front.pop())
+            front.extend(reversed(self._callees.get(found[-1].order, ())))
+        return tuple(found)
+
     def run_inside(self, key: str) -> tuple[Instance, ...]:
         """The other instances that run inside some use of this one, at any depth."""
-        found: dict[str, None] = {}
-        for use in self._uses.values():
-            if use.instance != key and any(caller.instance == key for caller in self.ancestors_of(use)):
-                found[use.instance] = None
+        found = dict.fromkeys(inner.instance for use in self._by_instance[key] for inner in self.uses_inside(use))
+        found.pop(key, None)
         return tuple(self._instances[other] for other in found)
+
+    def attachment(self, path: str) -> tuple[str, str]:
+        """Where a path hangs: the key of the instance that holds it ("" for the root) and the name it has there.
+
+        The paths `layers.0.fc` and `layers.1.fc` are one attachment when both layers are one instance.
+        """
+        if self._holders is None:
+            self._holders = {slot.path: i.key for i in self._instances.values() for slot in i.slots}
+        prefix, _, name = path.rpartition(".")
+        while prefix and prefix not in self._holders:
+            prefix, _, middle = prefix.rpartition(".")
+            name = f"{middle}.{name}"
+        return self._holders.get(prefix, ""), name
+
+    def slots_of(self, instance: Instance) -> tuple[Slot, ...]:
+        """The slots that an instance has of its own, not for its holder's being in several: one for each attachment."""
+        first: dict[tuple[str, str], Slot] = {}
+        for slot in instance.slots:
+            first.setdefault(self.attachment(slot.path), slot)
+        return tuple(first.values())
 
     def counts(self) -> Counter[str]:
         """Executions of every instance that runs at all, by key."""
