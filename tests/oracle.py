@@ -131,11 +131,18 @@ class Watch:
     _stack: list[int] = field(default_factory=list)
     _pending: nn.Module | None = None
     _patched: dict[type[nn.Module], Any] = field(default_factory=dict)
+    _writes: list[tuple[nn.Module, str, Any]] = field(default_factory=list)
+    _versions: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
-        call = nn.Module._call_impl
+        call, assign = nn.Module._call_impl, nn.Module.__setattr__
         watch = self
+
+        def noted(module: nn.Module, name: str, value: Any) -> None:
+            assign(module, name, value)
+            if watch.active and watch.pristine is not None and not watch._running_target():
+                watch._writes.append((module, name, value))
 
         def counted(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             def run(target: nn.Module) -> Any:
@@ -147,12 +154,12 @@ class Watch:
 
             return watch.execute(module, run)
 
-        nn.Module._call_impl = counted
+        nn.Module._call_impl, nn.Module.__setattr__ = counted, noted
         try:
             self.patch_classes()
             yield
         finally:
-            nn.Module._call_impl = call
+            nn.Module._call_impl, nn.Module.__setattr__ = call, assign
             for cls, forward in self._patched.items():
                 cls.forward = forward
 
@@ -194,6 +201,12 @@ class Watch:
             return run(self._copy(module, use) if index == self.unshare else module)
         finally:
             self._stack.pop()
+            if index == self.unshare:
+                self._writes.clear()
+                self._versions = {key: now for key, _, now in _tensors(module)}
+
+    def _running_target(self) -> bool:
+        return any(self.executions[at].instance == self.unshare for at in self._stack)
 
     def _copy(self, module: nn.Module, use: int) -> nn.Module:
         if self.pristine is None:
@@ -202,9 +215,21 @@ class Watch:
             self.copies.append(copy.deepcopy(self.pristine))
         if use == 0:
             return module
-        for ours, theirs in zip(self.copies[use - 1].modules(), module.modules(), strict=True):
-            ours.training = theirs.training
+        self._mirror(module, self.copies[use - 1])
         return self.copies[use - 1]
+
+    def _mirror(self, module: nn.Module, copied: nn.Module) -> None:
+        """What the caller did to the instance since its last use (a reset, say) is done to the copy that runs next."""
+        counterpart = dict(zip(map(id, module.modules()), copied.modules(), strict=True))
+        for theirs in module.modules():
+            counterpart[id(theirs)].training = theirs.training
+        for owner, name, value in self._writes:
+            if id(owner) in counterpart and not isinstance(value, nn.Module):
+                setattr(counterpart[id(owner)], name, value)
+        for (at, name), value, now in _tensors(module):
+            if self._versions.get((at, name), now) != now:
+                with torch.no_grad():
+                    getattr(counterpart[at], name).copy_(value)
 
     def executed(self, module: nn.Module) -> bool:
         return id(module) in self._index
@@ -459,6 +484,14 @@ def load(fixture: Fixture) -> ModuleType:
         for name in set(sys.modules) - before:
             if str(FIXTURES) in str(getattr(sys.modules[name], "__file__", "")):
                 del sys.modules[name]
+
+
+def _tensors(module: nn.Module) -> Iterator[tuple[tuple[int, str], torch.Tensor, tuple[int, int]]]:
+    """Every buffer and tensor attribute below `module`, with what changes when it is written in place."""
+    for one in module.modules():
+        for name, value in (*one._buffers.items(), *vars(one).items()):
+            if isinstance(value, torch.Tensor):
+                yield (id(one), name), value, (id(value), value._version)
 
 
 def _site() -> tuple[str, int] | None:
