@@ -92,6 +92,7 @@ class Facts:
 
     traits: tuple[tuple[Trait, Condition], ...] = ()
     writes: tuple[tuple[str, Condition], ...] = ()
+    rewrites: tuple[tuple[str, Condition], ...] = ()  # written too, but no later call sees what an earlier one wrote
 
     def definite(self, bound: Mapping[str, object]) -> tuple[dict[Trait, Truth], list[str]]:
         """The truth of every trait, and the names written where that is known or possible."""
@@ -101,9 +102,8 @@ class Facts:
     def undecided(self, bound: Mapping[str, object]) -> list[str]:
         """The parameters that leave a trait open, in alphabetical order."""
         open_ = [condition for _, condition in self.traits if condition.holds(bound) is None]
-        return sorted(
-            {name for condition in open_ for name in condition.names() if bound.get(name, UNKNOWN) is UNKNOWN}
-        )
+        names = {name for condition in open_ for name in condition.names()}
+        return sorted(name for name in names if isinstance(bound.get(name, UNKNOWN), Unknown))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,6 @@ class Entry:
     children: tuple[Child, ...] = ()
     methods: tuple[str, ...] = ()  # calls of these count as uses, besides calling the instance
     becomes: str = ""  # a lazy class turns into this one when it first runs
-    rewrites: tuple[str, ...] = ()  # what forward writes, to no effect on any later call
     note: str = ""
 
     @property

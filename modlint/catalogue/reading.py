@@ -35,7 +35,6 @@ def entry_of(name: str, tables: Mapping[str, Table]) -> Entry:
         children=tuple(Child(**child) for child in _tables(table, "children")),
         methods=_names(table, "methods"),
         becomes=str(table.get("becomes", "")),
-        rewrites=_names(table, "rewrites"),
         note=str(table.get("note", "")),
     )
 
@@ -125,7 +124,7 @@ def _whole_fault(table: Table) -> str:
         names = [param.name for param in signature(str(table.get("signature", "")))]
     except (SyntaxError, ValueError):
         return f"signature = {table['signature']!r} is not a parameter list such as 'channels, eps=1e-5, *, bias=True'"
-    for key, text in [*_conditions(table), *_written(table)]:
+    for key, text in [*_conditions(table), *_written(table, "writes"), *_written(table, "rewrites")]:
         fault = Condition(text).fault(names)
         if fault:
             return f"{key}: {fault}"
@@ -144,17 +143,21 @@ def _whole_fault(table: Table) -> str:
 
 def _facts(table: Table) -> Facts:
     traits = tuple((_TRAITS[key], Condition(text)) for key, text in _conditions(table))
-    return Facts(traits, tuple((name, Condition(text)) for name, text in _written(table)))
+    return Facts(traits, _guarded(table, "writes"), _guarded(table, "rewrites"))
+
+
+def _guarded(table: Table, key: str) -> tuple[tuple[str, Condition], ...]:
+    return tuple((name, Condition(text)) for name, text in _written(table, key))
 
 
 def _conditions(table: Table) -> list[tuple[str, str]]:
     return [(key, str(table[key])) for key in _TRAITS if table.get(key, False) is not False]
 
 
-def _written(table: Table) -> list[tuple[str, str]]:
+def _written(table: Table, key: str) -> list[tuple[str, str]]:
     """The names of what is written, each with its condition: `running_mean if track_running_stats`."""
     found = []
-    for item in _names(table, "writes"):
+    for item in _names(table, key):
         name, _, condition = item.partition(" if ")
         found.append((name, condition or "True"))
     return found
