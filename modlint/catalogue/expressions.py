@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypedDict
 from modlint.catalogue.conditions import NOT_NONE, UNKNOWN
 from modlint.catalogue.contents import Built, built, wrapped
 from modlint.errors import ModlintError
-from modlint.graph import State, Trait
+from modlint.graph import State, StateClass, Trait
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,7 @@ _BARE = (
     "torchmetrics",
     "einops.layers.torch",
 )
+_RETURN_SELF = {"eval", "train", "requires_grad_", "to", "cuda", "cpu", "half", "float", "double", "bfloat16", "apply"}
 _PASSED_ON = {
     "OrderedDict",
     "collections.OrderedDict",
@@ -160,6 +161,8 @@ class _Evaluation:
                 complete = False
         kwargs = {word.arg: self.value(word.value) for word in node.keywords if word.arg is not None}
         complete = complete and all(word.arg is not None for word in node.keywords)
+        if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call):
+            return _after(self.value(node.func.value), node.func.attr, args)
         dotted = self._dotted(node.func)
         if dotted in _PASSED_ON and complete and len(args) == 1 and not kwargs:
             return args[0]
@@ -194,6 +197,17 @@ class _Evaluation:
                 head = self._dotted(value)
                 return None if head is None else f"{head}.{name}"
         return None
+
+
+def _after(module: object, method: str, args: Sequence[object]) -> object:
+    """What a method of a built module returns."""
+    if not isinstance(module, Built):
+        return UNKNOWN
+    if method == "requires_grad_" and args == [False]:
+        state = module.state
+        kept = State.of(state.traits - {Trait.LEARNABLE}, state.writes, state.certain, state.reason)
+        return module if state.kind is StateClass.UNKNOWN else Built(module.type, kept)
+    return module if method in _RETURN_SELF else UNKNOWN
 
 
 def _literal(node: ast.expr) -> object:

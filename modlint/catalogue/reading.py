@@ -22,9 +22,13 @@ _FUNCTION_ONLY = {"wraps", "copies", "returns", "restores"}
 KEYS = tuple(sorted({*_TRAITS, *_TEXT, *_LISTS, *_FLAGS, "children"}))
 
 
-def entry_of(name: str, tables: Mapping[str, Table]) -> Entry:
-    """The entry of a class from its table."""
+def made_of(name: str, tables: Mapping[str, Table]) -> Entry | Wrapper:
+    """The entry of that name: of a class, or of a function that changes a module."""
     table = inherited(name, tables)
+    return _wrapper(name, table) if "wraps" in table else _entry(name, table)
+
+
+def _entry(name: str, table: Table) -> Entry:
     return Entry(
         name=name,
         type=str(table.get("type", name)),
@@ -39,9 +43,7 @@ def entry_of(name: str, tables: Mapping[str, Table]) -> Entry:
     )
 
 
-def wrapper_of(name: str, tables: Mapping[str, Table]) -> Wrapper:
-    """The entry of a function that changes a module from its table."""
-    table = inherited(name, tables)
+def _wrapper(name: str, table: Table) -> Wrapper:
     return Wrapper(
         name=name,
         params=signature(str(table.get("signature", ""))),

@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, TypeAlias
 
-from modlint.catalogue.reading import Table, check, entry_of, wrapper_of
+from modlint.catalogue.entries import Entry, Wrapper
+from modlint.catalogue.reading import Table, check, made_of
 from modlint.errors import ModlintError
 from modlint.resources import rules_folder
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from importlib.abc import Traversable
     from pathlib import Path
 
-    from modlint.catalogue.entries import Entry, Wrapper
 
 Tables: TypeAlias = "dict[str, Table]"
 
@@ -62,27 +62,27 @@ class Catalogue:
 
     def entry(self, dotted: str) -> Entry | None:
         """The entry of a class, by any of its names."""
-        name = self.canonical(dotted)
-        if name is None or "wraps" in self._tables[name]:
-            return None
-        if name not in self._entries:
-            self._entries[name] = entry_of(name, self._tables)
-        return self._entries[name]  # type: ignore[return-value]
+        found = self._made(dotted)
+        return found if isinstance(found, Entry) else None
 
     def wrapper(self, dotted: str) -> Wrapper | None:
         """The entry of a function that changes a module, by any of its names."""
-        name = self.canonical(dotted)
-        if name is None or "wraps" not in self._tables[name]:
-            return None
-        if name not in self._entries:
-            self._entries[name] = wrapper_of(name, self._tables)
-        return self._entries[name]  # type: ignore[return-value]
+        found = self._made(dotted)
+        return found if isinstance(found, Wrapper) else None
 
     def names(self) -> tuple[str, ...]:
         """Every canonical name, in alphabetical order. Reads all files."""
         for stem in self._files:
             self._read_file(stem)
         return tuple(sorted(self._tables))
+
+    def _made(self, dotted: str) -> Entry | Wrapper | None:
+        name = self.canonical(dotted)
+        if name is None:
+            return None
+        if name not in self._entries:
+            self._entries[name] = made_of(name, self._tables)
+        return self._entries[name]
 
     def _find(self, dotted: str) -> str | None:
         for stem in self._stems(dotted):

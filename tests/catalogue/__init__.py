@@ -1,0 +1,1 @@
+"""The proof of the catalogue: what its entries say, against what the installed torch does."""
