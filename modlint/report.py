@@ -81,7 +81,7 @@ def distinct(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def name_of(instance: Instance) -> str:
     """How a message calls an instance: `BatchNorm2d 'self.bn'`, or by its name in the source when it has no slot."""
-    kind = instance.type.rpartition(".")[2]
+    kind = _kind(instance)
     if instance.origin is not Origin.CONSTRUCTOR and instance.name:
         return f"{kind} '{instance.name}'"
     if instance.slots and instance.slots[0].path:
@@ -158,17 +158,27 @@ def _as_attribute(path: str) -> str:
 
 
 def _children(container: Instance, children: tuple[Instance, ...]) -> str:
-    """The children by their paths inside the container: `BatchNorm2d 'norm1', BatchNorm2d 'norm2'`."""
+    """The children by their paths inside the container, a type once for all in a row: `BatchNorm2d 'a' and 'b'`."""
     prefixes = [f"{slot.path}." for slot in container.slots if slot.path]
-    return _listed([_child(child, prefixes) for child in children])
+    names = []
+    for before, child in zip((None, *children), children, strict=False):
+        name = _within(child, prefixes) or name_of(child)
+        if before is not None and _kind(before) == _kind(child):
+            name = name.removeprefix(f"{_kind(child)} ")
+        names.append(name)
+    return _listed(names)
 
 
-def _child(child: Instance, prefixes: list[str]) -> str:
+def _within(child: Instance, prefixes: list[str]) -> str | None:
     for slot in child.slots:
         for prefix in prefixes:
             if slot.path.startswith(prefix):
-                return f"{child.type.rpartition('.')[2]} '{slot.path[len(prefix) :]}'"
-    return name_of(child)
+                return f"{_kind(child)} '{slot.path[len(prefix) :]}'"
+    return None
+
+
+def _kind(instance: Instance) -> str:
+    return instance.type.rpartition(".")[2]
 
 
 def _listed(names: list[str]) -> str:
@@ -187,7 +197,7 @@ def _carried(judgement: Judgement, written: str) -> str:
         )
     stateful = bool(children) or instance.state.kind is StateClass.STATEFUL
     learnable = not stateful or Trait.LEARNABLE in instance.state.traits
-    return " and ".join(word for word, there in (("its weights", learnable), (f"its {kept}", stateful)) if there)
+    return "its " + " and ".join(word for word, there in (("weights", learnable), (kept, stateful)) if there)
 
 
 _NOUNS = {

@@ -169,12 +169,9 @@ class RuleSet:
 
 def _near(name: str, known: Iterable[str]) -> str:
     """The end of an error message: what may have been meant."""
-    exact = {word.lower(): word for word in known}
-    near = [exact[word] for word in difflib.get_close_matches(name.lower(), exact, n=3, cutoff=0.6)]
-    meant = (
-        f"did you mean {' or '.join(near)}?" if near else "give a code, a prefix such as ML1, a slug, a family or ALL"
-    )
-    return f"; {meant}"
+    words = {word.lower(): word for word in known}
+    near = [words[word] for word in difflib.get_close_matches(name.lower(), words, n=3, cutoff=0.6)]
+    return f"; did you mean {', '.join(near)}?" if near else "; give a code, the start of one, a slug, a family or ALL"
 
 
 @cache
