@@ -1,0 +1,84 @@
+"""Keeping the user's model as it was: copies to trace on, snapshots to restore, RNG states put back."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import random
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_COPY_FAILS = (RuntimeError, TypeError, AttributeError, NotImplementedError, ValueError, RecursionError, KeyError)
+
+
+def copy_of(model: torch.nn.Module, meta: bool = False) -> torch.nn.Module | None:
+    """A deep copy of the model with the same aliasing inside; on the meta device it needs no memory for weights.
+
+    None where the model does not let itself be copied.
+    """
+    memo: dict[int, Any] = {}
+    if meta:
+        for tensor in (*model.parameters(), *model.buffers()):
+            shell = torch.empty_like(tensor, device="meta")
+            parameter = isinstance(tensor, torch.nn.Parameter)
+            memo[id(tensor)] = torch.nn.Parameter(shell, tensor.requires_grad) if parameter else shell
+    try:
+        return copy.deepcopy(model, memo)
+    except _COPY_FAILS:  # a non-leaf tensor, a lock, a generator kept on self
+        return None
+
+
+class Snapshot:
+    """Attributes, parameters and buffers of some modules, to be put back. Tensors are kept by value."""
+
+    def __init__(self, *modules: torch.nn.Module) -> None:
+        self._kept: dict[int, tuple[torch.nn.Module, dict[str, Any]]] = {}
+        self._values: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self.add(*modules)
+
+    def add(self, *modules: torch.nn.Module) -> None:
+        """Keep these modules and all inside them as they are now; what is kept already stays as it was."""
+        for root in modules:
+            for module in root.modules():
+                if id(module) not in self._kept:
+                    self._keep(module)
+
+    def _keep(self, module: torch.nn.Module) -> None:
+        attributes = {name: _shallow(value) for name, value in vars(module).items()}
+        self._kept[id(module)] = (module, attributes)
+        for value in (*vars(module).values(), *module._parameters.values(), *module._buffers.values()):
+            if isinstance(value, torch.Tensor) and not value.is_meta:
+                self._values[id(value)] = (value, value.detach().clone())
+
+    def restore(self) -> None:
+        """Put everything back, in place, so that aliases of the tensors see it too."""
+        for module, attributes in self._kept.values():
+            vars(module).clear()
+            vars(module).update({name: _shallow(value) for name, value in attributes.items()})
+        with torch.no_grad():
+            for tensor, value in self._values.values():
+                if not torch.equal(tensor, value):
+                    tensor.data.copy_(value)
+
+
+def _shallow(value: Any) -> Any:
+    """A plain container is kept with what was in it; anything else by reference."""
+    return copy.copy(value) if isinstance(value, (dict, list, set)) else value
+
+
+@contextlib.contextmanager
+def same_random_state() -> Iterator[None]:
+    """Put the states of Python's, NumPy's and torch's generators back after the block."""
+    import numpy
+
+    python, array = random.getstate(), numpy.random.get_state()
+    with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            numpy.random.set_state(array)

@@ -1,0 +1,164 @@
+"""What a live model is made of: every instance by identity, all its slots, where it was created, who else has it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from modlint.graph import Manner, Origin, Slot
+from modlint.trace.births import Births
+from modlint.trace.placement import repeated_places
+from modlint.trace.sources import is_users
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modlint.graph import Location
+
+
+@dataclass(slots=True)
+class LiveModel:
+    """The instances of a model. Built on the user's model; `follow` lets a copy of it be asked about instead.
+
+    `named_modules(remove_duplicate=False)` gives every path; a module that a forward reaches and no path leads to is
+    taken in by `include`.
+    """
+
+    root: torch.nn.Module
+    births: Births = field(default_factory=Births)
+    _paths: dict[int, list[str]] = field(default_factory=dict)
+    _modules: dict[int, torch.nn.Module] = field(default_factory=dict)
+    _originals: dict[int, torch.nn.Module] = field(default_factory=dict)
+    _strangers: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for path, module in self.root.named_modules(remove_duplicate=False):
+            self._modules.setdefault(id(module), module)
+            paths = self._paths.setdefault(id(module), [])
+            if path:
+                paths.append(path)
+
+    def copied(self, copy: torch.nn.Module) -> LiveModel:
+        """The same facts for a deep copy of the root (same paths, same aliasing)."""
+        twin = LiveModel(copy, self.births)
+        ours = dict(self.root.named_modules(remove_duplicate=False))
+        for path, module in copy.named_modules(remove_duplicate=False):
+            twin._originals[id(module)] = ours[path]
+        return twin
+
+    def include(self, module: torch.nn.Module) -> None:
+        """Take in an instance that the model reaches without having registered it, with all inside it."""
+        for part in module.modules():
+            if id(part) not in self._modules:
+                self._modules[id(part)] = part
+                self._strangers[id(part)] = len(self._strangers) + 1
+
+    def modules(self) -> Iterator[torch.nn.Module]:
+        """Every instance once, the root first."""
+        yield from self._modules.values()
+
+    def paths(self, module: torch.nn.Module) -> tuple[str, ...]:
+        """Every registered path of an instance, in order."""
+        return tuple(self._paths.get(id(module), ()))
+
+    def key(self, module: torch.nn.Module) -> str:
+        """The instance's key in the graph."""
+        if module is self.root:
+            return "."
+        paths = self._paths.get(id(module))
+        return paths[0] if paths else f"<{self._strangers[id(module)]}>"
+
+    def name(self, module: torch.nn.Module) -> str:
+        """How the source calls an instance that is registered nowhere; the class of the root."""
+        if module is self.root:
+            return type(module).__name__
+        if self._paths.get(id(module)):
+            return ""
+        return _name_in_source(module, self.root) or f"{type(module).__name__} {self.key(module)}"
+
+    def slots(self, module: torch.nn.Module) -> tuple[Slot, ...]:
+        """The slots with the expression that filled each, the repeated ones marked."""
+        paths = self.paths(module)
+        places = [self._placement(path) for path in paths]
+        repeated = repeated_places(paths, places)
+        return tuple(
+            Slot(path, place, Manner.REPEATED if again else Manner.ASSIGNED)
+            for path, place, again in zip(paths, places, repeated, strict=True)
+        )
+
+    def _placement(self, path: str) -> Location | None:
+        parent, _, name = path.rpartition(".")
+        return self.births.placement(self._original(self.root.get_submodule(parent)), name)
+
+    def created(self, module: torch.nn.Module) -> Location | None:
+        """The call that created the instance, if it was watched."""
+        return self.births.creation(self._original(module))
+
+    def _original(self, module: torch.nn.Module) -> torch.nn.Module:
+        return self._originals.get(id(module), module)
+
+    def origin(self, module: torch.nn.Module) -> Origin:
+        """Where the instance was created: on a class, in a default argument, at module level or by a constructor."""
+        return self._origins().get(id(self._original(module)), Origin.CONSTRUCTOR)
+
+    def _origins(self) -> dict[int, Origin]:
+        found: dict[int, Origin] = {}
+        for cls in _user_classes(self._modules.values()):
+            for function in (vars(cls).get("__init__"), vars(cls).get("forward")):
+                defaults = [
+                    *(getattr(function, "__defaults__", None) or ()),
+                    *(getattr(function, "__kwdefaults__", None) or {}).values(),
+                ]
+                _mark(found, defaults, Origin.DEFAULT_ARGUMENT)
+            _mark(found, vars(cls).values(), Origin.CLASS_ATTRIBUTE)
+            _mark(found, vars(sys.modules.get(cls.__module__, object)).values(), Origin.MODULE_LEVEL)
+        found.pop(id(self._original(self.root)), None)
+        return found
+
+
+def _user_classes(modules: object) -> list[type]:
+    classes = dict.fromkeys(cls for module in modules for cls in type(module).__mro__)  # type: ignore[attr-defined]
+    return [cls for cls in classes if _is_users_class(cls)]
+
+
+def _is_users_class(cls: type) -> bool:
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    return file is not None and is_users(file)
+
+
+def _mark(found: dict[int, Origin], values: object, origin: Origin) -> None:
+    for value in values:  # type: ignore[attr-defined]
+        if isinstance(value, torch.nn.Module):
+            for part in value.modules():
+                found.setdefault(id(part), origin)
+
+
+def _name_in_source(module: torch.nn.Module, root: torch.nn.Module) -> str:
+    """The attribute or global that holds an instance which is not registered."""
+    for owner in root.modules():
+        for cls in type(owner).__mro__:
+            for name, value in vars(cls).items():
+                if value is module:
+                    return name
+        space = vars(sys.modules.get(type(owner).__module__, object))
+        for name, value in space.items():
+            if value is module:
+                return name
+        for name, value in vars(owner).items():
+            if value is module:
+                return name
+            if isinstance(value, (list, tuple)) and any(item is module for item in value):
+                return name
+    return ""
+
+
+def type_name(module: torch.nn.Module) -> str:
+    """The dotted name of a module's class; torch's own as it is written (`torch.nn.BatchNorm2d`)."""
+    cls: Any = type(module)
+    if cls.__module__.startswith("torch.nn.modules.") and getattr(torch.nn, cls.__name__, None) is cls:
+        return f"torch.nn.{cls.__name__}"
+    qualified = cls.__qualname__.rsplit("<locals>.", 1)[-1]
+    return f"{cls.__module__}.{qualified}"
