@@ -1,12 +1,14 @@
-"""What the user is told: a finding with its place, its instance, every use and the evidence. Reporters turn these into text."""
+"""What the user is told: a finding with its place, its instance, every use and the evidence. Reporters make it text."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from modlint.graph.model import Location, StateClass
 
 
@@ -91,10 +93,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The findings of one run, sorted, and the counts that `--statistics` prints."""
+    """The findings of one run, sorted; the lines of source that they point at; the counts for `--statistics`."""
 
     findings: tuple[Finding, ...]
     statistics: Statistics | None = None
+    lines: Mapping[tuple[str, int], str] = field(default_factory=dict)  # by file name and row
+    color: bool = False
 
     @property
     def failed(self) -> bool:

@@ -1,0 +1,56 @@
+"""The way in: `modlint` and `python -m modlint`.
+
+Version, help and a run of which nothing has changed are answered before anything heavy is imported.
+"""
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(argv: "Sequence[str] | None" = None) -> int:
+    """Run the command line; returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments in (["--version"], ["-V"], ["version"]):
+        from modlint import __version__
+
+        print(f"modlint {__version__}")
+        return 0
+    if arguments in (["--help"], ["-h"], ["help"]):
+        from modlint.cli.help import HELP
+
+        print(HELP, end="")
+        return 0
+    status = _replayed(arguments)
+    if status is not None:
+        return status
+    from modlint.cli.app import run
+
+    return run(arguments)
+
+
+def _replayed(arguments: "list[str]") -> "int | None":
+    """Repeat the output of the same run when no file that it looked at has changed since."""
+    import os
+
+    from modlint.cache import Cache, nearest, run_key
+
+    try:
+        folder = nearest(os.getcwd())
+    except OSError:
+        return None
+    if folder is None:
+        return None
+    found = Cache(folder).replayed(run_key(arguments))
+    if found is None:
+        return None
+    status, output = found
+    sys.stdout.buffer.write(output)
+    sys.stdout.flush()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

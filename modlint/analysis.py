@@ -1,0 +1,296 @@
+"""Files -> what was judged in their models: interpret and judge, in this process or in several.
+
+What crosses processes and goes into the cache are representations and judgements, never syntax trees or graphs.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modlint.graph import Site
+from modlint.sources import Mentions, Setup, Sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from modlint.catalogue import Catalogue
+    from modlint.graph import Place
+    from modlint.sources import MentionState
+    from modlint.verdicts import Judgement
+
+    Row = tuple[str, str, str, bytes]
+
+INVENTORY = frozenset({"ML001", "ML002", "ML003"})
+_SEVERAL = ("*",)
+_SMALL = 8  # with fewer files another process is not worth its start
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What decides the outcome for a file besides the files it reads."""
+
+    search_path: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    budget: int | None = None
+    inventory: bool = False  # keep what is safe or deliberate too
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A judgement, the model in which it was made and that model's file."""
+
+    judgement: Judgement
+    model: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What `--statistics` adds up."""
+
+    models: int = 0
+    instances: int = 0
+    reused: tuple[tuple[tuple[str, str], int], ...] = ()
+    unknowns: tuple[tuple[str, int], ...] = ()
+    without_entry: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What the models of one file gave, and what that depends on."""
+
+    file: str
+    judged: tuple[Judged, ...] = ()
+    reused_at: tuple[Site, ...] = ()  # places of reused instances, in files that have directives
+    counts: Counts = Counts()
+    read: tuple[tuple[str, str | None], ...] = ()  # name and digest of every file that was looked at
+    asked: tuple[tuple[str, tuple[str, ...]], ...] = ()  # names, and which files mention them
+    fault: str = ""
+
+
+class Analyst:
+    """One process's interpreter of models."""
+
+    def __init__(self, sources: Sources, options: Options, mentions: Mentions) -> None:
+        from modlint.syntax.tree import SourceTree
+
+        self._sources = sources
+        self._options = options
+        self._mentions = mentions
+        self._asked: dict[str, tuple[str, ...]] = {}
+        self._tree = SourceTree(sources.representation, options.search_path, self._mentioning, sources.exists)
+        self._catalogue: Catalogue | None = None
+        self._marked: dict[str, bool] = {}
+
+    def analyse(self, file: str) -> FileResult:
+        """Every model of one file, judged. A fault of modlint's own is kept as `fault`; the other files go on."""
+        self._tree.loaded.clear()
+        self._asked.clear()
+        try:
+            result = self._judged(file)
+        except Exception as error:  # one of the two places where anything may be caught: see style.md
+            result = FileResult(file, fault=f"{type(error).__name__}: {error}")
+        return FileResult(
+            file,
+            result.judged,
+            result.reused_at,
+            result.counts,
+            tuple((name, self._sources.digest(name)) for name in self._tree.loaded),
+            tuple((name, summary(files)) for name, files in self._asked.items()),
+            result.fault,
+        )
+
+    def _judged(self, file: str) -> FileResult:
+        from modlint.interpreter import interpret
+        from modlint.verdicts import judge
+
+        budget = {} if self._options.budget is None else {"budget": self._options.budget}
+        judged: list[Judged] = []
+        reused_at: dict[Site, None] = {}
+        reused: Counter[tuple[str, str]] = Counter()
+        unknowns: Counter[str] = Counter()
+        without: Counter[str] = Counter()
+        models = instances = 0
+        for model in interpret(self._tree, file, self._known(), **budget):
+            models += 1
+            instances += len(model.graph.instances())
+            unknowns.update(dict(model.unknowns))
+            without.update(model.library_without_entry)
+            for judgement in judge(model.graph):
+                reused[judgement.instance.state.kind.value, judgement.verdict.value] += 1
+                reused_at.update(dict.fromkeys(self._in_marked(judgement)))
+                if judgement.code and (self._options.inventory or judgement.code not in INVENTORY):
+                    judged.append(Judged(judgement, model.graph.model, file))
+        counts = Counts(models, instances, _frozen(reused), _frozen(unknowns), _frozen(without))
+        return FileResult(file, tuple(judged), tuple(reused_at), counts)
+
+    def _known(self) -> Catalogue:
+        if self._catalogue is None:
+            from pathlib import Path
+
+            from modlint.catalogue import Catalogue
+
+            self._catalogue = Catalogue.load([Path(file) for file in self._options.states])
+        return self._catalogue
+
+    def _mentioning(self, name: str) -> tuple[str, ...]:
+        files = self._mentions.of(name)
+        self._asked[name] = files
+        return files
+
+    def _in_marked(self, judgement: Judgement) -> Iterator[Site]:
+        for place in places_of(judgement):
+            if isinstance(place, Site) and self._has_directives(place.filename):
+                yield place
+
+    def _has_directives(self, file: str) -> bool:
+        from modlint.syntax.suppressions import might_have_directives
+
+        if file not in self._marked:
+            self._marked[file] = might_have_directives(self._sources.source(file))
+        return self._marked[file]
+
+
+def places_of(judgement: Judgement) -> Iterator[Place]:
+    """Every place at which an intent mark can stand: creation, slots, uses, and what makes it reuse."""
+    instance = judgement.instance
+    candidates = [instance.created, judgement.primary]
+    candidates += [slot.place for slot in instance.slots]
+    candidates += [use.place for use in judgement.uses]
+    return (place for place in candidates if place is not None)
+
+
+def summary(files: tuple[str, ...]) -> tuple[str, ...]:
+    """Which files mention a name, as far as it matters: none, one, or several."""
+    return files if len(files) < 2 else _SEVERAL
+
+
+def is_current(result: FileResult, sources: Sources, mentions: Mentions) -> bool:
+    """Whether everything that a cached result depends on is as it was."""
+    return all(sources.digest(name) == digest for name, digest in result.read) and all(
+        summary(mentions.of(name)) == files for name, files in result.asked
+    )
+
+
+def prepare_all(sources: Sources, files: Sequence[str], jobs: int) -> None:
+    """Representations of all `files`, parsing what is not in the cache, on `jobs` processes."""
+    gc.disable()  # trees hold no cycles: collecting while they are built costs a tenth
+    try:
+        if jobs < 2 or len(files) < _SMALL:
+            for file in files:
+                sources.prepare(file)
+            return
+        with _Pool(jobs, sources) as pool:
+            for rows, unreadable, blob in pool.map(_prepare, files):
+                sources.take(rows)
+                sources.unreadable.update(unreadable)
+                sources.blobs().update(blob)
+    finally:
+        gc.enable()
+
+
+def analyse_all(
+    sources: Sources, files: Sequence[str], options: Options, mentions: Mentions, jobs: int
+) -> Iterator[FileResult]:
+    """The results of all `files`, in any order."""
+    if jobs < 2 or len(files) < _SMALL:
+        analyst = Analyst(sources, options, mentions)
+        yield from map(analyst.analyse, files)
+        return
+    with _Pool(jobs, sources, options, mentions.state) as pool:
+        for rows, result in pool.map(_analyse, files):
+            sources.take(rows)
+            yield result
+
+
+class _Worker:
+    """What a worker process holds: set once by `_start`."""
+
+    sources: Sources
+    analyst: Analyst
+
+    @classmethod
+    def start(
+        cls, setup: Setup, blobs: dict[str, bytes], options: Options | None, mentions: MentionState | None
+    ) -> None:
+        cls.sources = Sources(setup, blobs)
+        if options is not None:
+            cls.analyst = Analyst(cls.sources, options, Mentions(cls.sources, mentions))
+
+
+class _Pool:
+    """Worker processes that read the tree for themselves. Where it is cheap they are forked, else spawned."""
+
+    def __init__(
+        self, jobs: int, sources: Sources, options: Options | None = None, mentions: MentionState | None = None
+    ) -> None:
+        import multiprocessing
+
+        forks = sys.platform == "linux"
+        sources.cache.close()
+        arguments = (sources.setup, sources.blobs(), options, mentions)
+        context = multiprocessing.get_context("fork" if forks else "spawn")
+        self._sources = sources
+        self._pool = context.Pool(jobs, _Worker.start, arguments)
+
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        if kind is None:
+            self._pool.close()
+        else:
+            self._pool.terminate()
+        self._pool.join()
+
+    def map(self, function, files: Sequence[str]):  # type: ignore[no-untyped-def]
+        """Largest files first, so that no process is left with a long one in the end."""
+        return self._pool.imap_unordered(function, sorted(files, key=self._size, reverse=True), chunksize=1)
+
+    def _size(self, file: str) -> int:
+        try:
+            return os.path.getsize(self._sources.path(file))
+        except OSError:
+            return 0
+
+
+def _prepare(file: str) -> object:
+    sources = _Worker.sources
+    blob = sources.prepare(file)
+    rows, sources.fresh = sources.fresh, []
+    unreadable, sources.unreadable = sources.unreadable, {}
+    sources.blobs().clear()
+    return rows, unreadable, {} if blob is None else {file: blob}
+
+
+def _analyse(file: str) -> object:
+    sources = _Worker.sources
+    result = _Worker.analyst.analyse(file)
+    rows, sources.fresh = sources.fresh, []
+    return rows, result
+
+
+def _frozen(counter: Counter[str] | Counter[tuple[str, str]]) -> tuple:  # type: ignore[type-arg]
+    return tuple(sorted(counter.items()))
+
+
+def add_up(results: Iterable[FileResult]) -> Counts:
+    """The counts of all results together."""
+    models = instances = 0
+    reused: Counter[tuple[str, str]] = Counter()
+    unknowns: Counter[str] = Counter()
+    without: Counter[str] = Counter()
+    for result in results:
+        models += result.counts.models
+        instances += result.counts.instances
+        reused.update(dict(result.counts.reused))
+        unknowns.update(dict(result.counts.unknowns))
+        without.update(dict(result.counts.without_entry))
+        if result.fault:
+            unknowns[f"fault of modlint's own: {result.fault}"] += 1
+    return Counts(models, instances, _frozen(reused), _frozen(unknowns), _frozen(without))

@@ -1,0 +1,38 @@
+"""GitLab's code quality report: a JSON array of issues."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from modlint.findings import Severity
+from modlint.reporters.words import file_and_cell
+
+if TYPE_CHECKING:
+    from modlint.findings import Finding, Report
+
+_SEVERITIES = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.NOTE: "info"}
+
+
+def render(report: Report) -> str:
+    """The array, indented by two."""
+    return json.dumps([_issue(finding) for finding in report.findings], indent=2, ensure_ascii=False) + "\n"
+
+
+def _issue(finding: Finding) -> dict[str, Any]:
+    location = finding.location
+    return {
+        "type": "issue",
+        "check_name": finding.code,
+        "description": f"{finding.code}: {finding.message}",
+        "categories": ["Bug Risk"],
+        "severity": _SEVERITIES[finding.severity],
+        "fingerprint": finding.fingerprint,
+        "location": {
+            "path": file_and_cell(location.filename)[0],
+            "positions": {
+                "begin": {"line": location.row, "column": location.column},
+                "end": {"line": location.end_row, "column": location.end_column},
+            },
+        },
+    }

@@ -1,0 +1,270 @@
+"""The linted tree as one process sees it: bytes, digests and representations of files, from disk, editor or cache.
+
+A file goes by its *name*: its path relative to the project's root with forward slashes, absolute when it lies
+elsewhere. Names stand in findings and in the cache, so neither depends on where the checkout is.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import re
+import tokenize
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from modlint.cache import Cache, is_settled, loads, signatures_of
+from modlint.errors import ModlintError
+from modlint.syntax.notebooks import Notebook, read_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from modlint.syntax.ir import FileIR
+
+    MentionState = tuple[dict[str, list[str]], dict[str, bytes | None]]
+
+_LINE_END = re.compile("\r\n|\r|\n")
+_LINE_END_KEPT = re.compile("(\r\n|\r|\n)")
+_REPRESENTATION = "representation"
+_MENTIONS = "mentions"
+_SEEN = "seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a process needs to read the tree; crosses to the workers."""
+
+    root: str
+    tree: tuple[str, ...]  # names of every file of the project, the linted ones among them
+    cache_folder: str | None
+    stamp: str  # of modlint itself
+    overlays: Mapping[str, bytes] = field(default_factory=dict)  # unsaved text by name
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Why a file has no representation, and where."""
+
+    reason: str
+    line: int = 1
+    column: int = 1
+
+
+def name_of(root: str, path: str) -> str:
+    """The name of an absolute path."""
+    inside = path.startswith(root.rstrip(os.sep) + os.sep)
+    return os.path.relpath(path, root).replace(os.sep, "/") if inside else path
+
+
+class Sources:
+    """Files by name. What was newly computed waits in `fresh`, as rows for the cache."""
+
+    def __init__(self, setup: Setup, blobs: dict[str, bytes] | None = None) -> None:
+        self.setup = setup
+        self.cache = Cache(setup.cache_folder)
+        self.fresh: list[tuple[str, str, str, bytes]] = []
+        self.unreadable: dict[str, Unreadable] = {}
+        self._blobs = {} if blobs is None else blobs  # pickled representations of this run
+        self._digests: dict[str, str | None] = {}
+        self._seen: dict[str, tuple[str, bytes]] | None = None
+
+    def path(self, name: str) -> str:
+        """The absolute path of a name."""
+        return os.path.join(self.setup.root, name)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a file, on disk or in an editor."""
+        return name in self.setup.overlays or os.path.isfile(self.path(name))
+
+    def raw(self, name: str) -> bytes:
+        """The bytes of the file itself. Raises OSError."""
+        overlay = self.setup.overlays.get(name)
+        if overlay is not None:
+            return overlay
+        with open(self.path(name), "rb") as stream:
+            return stream.read()
+
+    def source(self, name: str) -> bytes:
+        """The Python source: the file's bytes, or the joined cells of a notebook. Raises OSError or ModlintError."""
+        notebook = self.notebook(name)
+        return self.raw(name) if notebook is None else notebook.source
+
+    def notebook(self, name: str) -> Notebook | None:
+        """The cells, where the file is a notebook. Raises OSError or ModlintError."""
+        return read_notebook(name, self.raw(name)) if name.endswith(".ipynb") else None
+
+    def lines(self, name: str) -> list[str]:
+        """The lines of a file, or of one cell (`net.ipynb:cell 3`), for showing; empty when it cannot be read."""
+        file, _, cell = name.partition(".ipynb:cell ")
+        try:
+            if not cell:
+                return lines_of(self.source(name))
+            notebook = self.notebook(f"{file}.ipynb")
+        except (OSError, ModlintError):
+            return []
+        return [] if notebook is None else notebook.lines(int(cell))
+
+    def digest(self, name: str) -> str | None:
+        """A hash of the file's bytes; None when it cannot be read. An unchanged file is not read again."""
+        if name not in self._digests:
+            self._digests[name] = self._remembered(name) or self._computed(name)
+        return self._digests[name]
+
+    def _remembered(self, name: str) -> str | None:
+        if name in self.setup.overlays:
+            return None
+        if self._seen is None:
+            self._seen = self.cache.all(_SEEN)
+        path = self.path(name)
+        row = self._seen.get(path)
+        return row[1].decode("ascii") if row is not None and row[0] == signatures_of([path])[0] else None
+
+    def _computed(self, name: str) -> str | None:
+        try:
+            digest = digest_of(self.raw(name))
+        except OSError:
+            return None
+        path = self.path(name)
+        if name not in self.setup.overlays and is_settled(path):
+            self.fresh.append((_SEEN, path, signatures_of([path])[0], digest.encode("ascii")))
+        return digest
+
+    def representation(self, name: str) -> FileIR | None:
+        """The file as the interpreter runs it; None, with the reason in `unreadable`, when it cannot be read."""
+        blob = self._blobs.get(name) or self.cache.get(_REPRESENTATION, name, self._stamp(name))
+        found: FileIR | None = None if blob is None else loads(blob)
+        if found is not None:
+            return found
+        return None if name in self.unreadable else self._parsed(name)
+
+    def prepare(self, name: str) -> bytes | None:
+        """Make the representation ready, pickled; parse only what is not in the cache."""
+        blob = self.cache.get(_REPRESENTATION, name, self._stamp(name))
+        if blob is None and self._parsed(name) is not None:
+            blob = self._blobs[name]
+        if blob is not None:
+            self._blobs[name] = blob
+        return blob
+
+    def _parsed(self, name: str) -> FileIR | None:
+        from modlint.syntax.source import parse_source
+
+        try:
+            parsed = parse_source(name, self.source(name))
+        except OSError as error:
+            self.unreadable[name] = Unreadable(error.strerror or "the file cannot be opened")
+            return None
+        except ModlintError as error:
+            self.unreadable[name] = Unreadable(error.message, error.line or 1, getattr(error, "column", 1))
+            return None
+        blob = pickle.dumps(parsed, pickle.HIGHEST_PROTOCOL)
+        self._blobs[name] = blob
+        stamp = self._stamp(name)
+        self.fresh.append((_REPRESENTATION, name, stamp, blob))
+        self.fresh.append((_MENTIONS, name, stamp, "\n".join(sorted(parsed.mentions)).encode("utf-8", "surrogatepass")))
+        return parsed
+
+    def _stamp(self, name: str) -> str:
+        return f"{self.setup.stamp} {self.setup.root} {self.digest(name)}"
+
+    def stamp(self, name: str) -> str:
+        """What a cached fact about the file alone is valid for."""
+        return self._stamp(name)
+
+    def remember(self, kind: str, name: str, stamp: str, value: object) -> None:
+        """Keep a value for the cache."""
+        self.fresh.append((kind, name, stamp, pickle.dumps(value, pickle.HIGHEST_PROTOCOL)))
+
+    def take(self, rows: Iterable[tuple[str, str, str, bytes]]) -> None:
+        """Rows that another process computed."""
+        for row in rows:
+            if row[0] == _REPRESENTATION:
+                self._blobs[row[1]] = row[3]
+            self.fresh.append(row)
+
+    def blobs(self) -> dict[str, bytes]:
+        """The pickled representations of this run, by name."""
+        return self._blobs
+
+    def save(self) -> None:
+        """Write what is new to the cache."""
+        self.cache.put(self.fresh)
+        self.fresh = []
+
+
+class Mentions:
+    """Which files of the tree mention a name: by their representations, or by their text where there is none yet."""
+
+    def __init__(self, sources: Sources, state: MentionState | None = None) -> None:
+        self._sources = sources
+        self._by_name: dict[str, list[str]] = {}
+        self._unread: dict[str, bytes | None] = {}
+        if state is None:
+            self._read()
+        else:
+            self._by_name, self._unread = state
+
+    @property
+    def state(self) -> MentionState:
+        """What another process needs to go on from here."""
+        return self._by_name, self._unread
+
+    def _read(self) -> None:
+        sources = self._sources
+        rows = sources.cache.all(_MENTIONS)
+        rows.update({row[1]: (row[2], row[3]) for row in sources.fresh if row[0] == _MENTIONS})
+        for name in sources.setup.tree:
+            row = rows.get(name)
+            if row is not None and row[0] == sources.stamp(name):
+                self._add(name, row[1].decode("utf-8", "surrogatepass").split("\n"))
+            elif name not in sources.unreadable:
+                self._unread[name] = None
+
+    def of(self, name: str) -> tuple[str, ...]:
+        """Two of the files that mention `name`, or the one that does, or none."""
+        needle = name.encode("utf-8", "surrogatepass")
+        for file in list(self._unread) if len(self._by_name.get(name, ())) < 2 else ():
+            if needle in self._text(file):
+                del self._unread[file]
+                found = self._sources.representation(file)
+                self._add(file, found.mentions if found is not None else ())
+                if len(self._by_name.get(name, ())) > 1:
+                    break
+        return tuple(self._by_name.get(name, ())[:2])
+
+    def _text(self, file: str) -> bytes:
+        text = self._unread[file]
+        if text is None:
+            try:
+                text = self._sources.source(file)
+            except (OSError, ModlintError):
+                text = b""
+            self._unread[file] = text
+        return text
+
+    def _add(self, file: str, names: Iterable[str]) -> None:
+        for name in names:
+            self._by_name.setdefault(name, []).append(file)
+
+
+def lines_of(data: bytes) -> list[str]:
+    """Source as text, split where Python ends lines. Raises nothing: what cannot be decoded is replaced."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError:
+        encoding = "utf-8"
+    return _LINE_END.split(data.decode(encoding, "replace"))
+
+
+def line_ends_of(text: str) -> list[tuple[str, str]]:
+    """Lines of text with the line end that each has, "" for the last."""
+    parts = _LINE_END_KEPT.split(text)
+    return list(zip(parts[::2], [*parts[1::2], ""], strict=True))
+
+
+def digest_of(data: bytes) -> str:
+    """A hash of bytes, 32 hex digits."""
+    return blake2b(data, digest_size=16).hexdigest()

@@ -1,0 +1,129 @@
+"""Findings and the directives in comments -> the findings that remain, and ML903 for directives that do nothing.
+
+A directive is judged only where every rule that it names is selected: one that is off could have fired.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from modlint.analysis import places_of
+from modlint.errors import ModlintError
+from modlint.graph import Location
+from modlint.report import finding_at
+from modlint.ruleset import Variant
+from modlint.syntax.files import Globs
+from modlint.syntax.suppressions import Action, Directive, directives
+from modlint.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modlint.analysis import Judged
+    from modlint.config import Config
+    from modlint.findings import Finding
+    from modlint.graph import Place
+    from modlint.ruleset import RuleSet
+    from modlint.sources import Sources
+
+UNUSED = "ML903"
+_ACTIONS = "ignore, ignore[CODE], ignore-file and shared"
+
+
+class Suppressor:
+    """The directives of the files of one run, and which of them have had an effect."""
+
+    def __init__(
+        self, sources: Sources, linted: list[str], rules: RuleSet, config: Config, selected: frozenset[str]
+    ) -> None:
+        self._sources = sources
+        self._linted = linted
+        self._rules = rules
+        self._selected = selected
+        self._root = config.root
+        self._per_file = [
+            (Globs([glob], config.root), rules.selected(codes)) for glob, codes in config.per_file_ignores
+        ]
+        self._directives: dict[str, tuple[Directive, ...]] = {}
+        self._used: set[tuple[str, Directive]] = set()
+
+    def by_intent(self, locate: Callable[[Place], Location]) -> Callable[[Judged], Judged]:
+        """A function that turns what breaks a params rule into deliberate sharing where an intent mark says so."""
+
+        def intended(item: Judged) -> Judged:
+            if item.judgement.code[:3] != "ML2" or not self._marks(item, locate):
+                return item
+            return replace(item, judgement=replace(item.judgement, code="ML003", verdict=Verdict.DELIBERATE))
+
+        return intended
+
+    def _marks(self, item: Judged, locate: Callable[[Place], Location]) -> bool:
+        for place in places_of(item.judgement):
+            marks = [d for d in self._of(place.filename) if d.action is Action.SHARED]
+            if marks:
+                location = locate(place)
+                if any(mark.speaks_for(location.row, location.end_row) for mark in marks):
+                    return True
+        return False
+
+    def applied(self, findings: list[Finding], reused_at: Callable[[str], list[Location]]) -> list[Finding]:
+        """What remains of the findings, with ML903 for what suppressed nothing."""
+        remaining = [finding for finding in findings if not self._suppressed(finding)]
+        if UNUSED in self._selected:
+            unused = [finding for file in self._linted for finding in self._unused(file, reused_at)]
+            remaining += [finding for finding in unused if not self._suppressed(finding, explicitly=True)]
+        return remaining
+
+    def _of(self, file: str) -> tuple[Directive, ...]:
+        if file not in self._directives:
+            try:
+                self._directives[file] = directives(self._sources.source(file))
+            except (OSError, ModlintError):
+                self._directives[file] = ()
+        return self._directives[file]
+
+    def _suppressed(self, finding: Finding, explicitly: bool = False) -> bool:
+        location = finding.location
+        by = [
+            directive
+            for directive in self._of(location.filename)
+            if directive.covers(finding.code, location.row, location.end_row) and (directive.codes or not explicitly)
+        ]
+        self._used.update((location.filename, directive) for directive in by)
+        return bool(by) or self._ignored_here(location.filename, finding.code)
+
+    def _ignored_here(self, file: str, code: str) -> bool:
+        path = self._sources.path(file)
+        return any(code in codes and globs.match(file.rpartition("/")[2], path) for globs, codes in self._per_file)
+
+    def _unused(self, file: str, reused_at: Callable[[str], list[Location]]) -> list[Finding]:
+        found = []
+        for directive in self._of(file):
+            reason = self._fault(file, directive, reused_at)
+            if reason:
+                row, column, end = directive.row, directive.column, directive.end_column
+                variant = Variant.INTENT if directive.action is Action.SHARED else Variant.SUPPRESSION
+                location = Location(file, row, column, row, end)
+                rule = self._rules.rule(UNUSED)
+                found.append(finding_at(rule, location, variant, comment=f"'{directive.text}'", reason=reason))
+        return found
+
+    def _fault(self, file: str, directive: Directive, reused_at: Callable[[str], list[Location]]) -> str:
+        """Why the directive does nothing, or ""."""
+        known = {rule.code for rule in self._rules.all()}
+        match directive.action:
+            case Action.UNKNOWN:
+                return f"modlint knows {_ACTIONS}"
+            case Action.SHARED:
+                there = any(directive.speaks_for(place.row, place.end_row) for place in reused_at(file))
+                return "" if there else "no module instance that is created or used here is shared"
+            case Action.IGNORE | Action.IGNORE_FILE:
+                strangers = [code for code in directive.codes if code not in known]
+                if strangers:
+                    return f"there is no rule {strangers[0]}"
+                judged = set(directive.codes) <= self._selected and file not in self._sources.unreadable
+                if (file, directive) in self._used or not judged or directive.codes == (UNUSED,):
+                    return ""
+                where = "in this file" if directive.action is Action.IGNORE_FILE else "on this line"
+                return f"{' and '.join(directive.codes) or 'modlint'} reports nothing {where}"

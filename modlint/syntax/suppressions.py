@@ -1,0 +1,124 @@
+"""Source bytes -> the directives in its comments: what is suppressed where, and where sharing is said to be meant.
+
+# modlint: ignore[ML101] -- reason        this line, or the next line of code when the comment stands alone
+# modlint: ignore -- reason               every rule
+# modlint: ignore-file[ML101] -- reason   the whole file
+# modlint: shared -- reason               the intent mark: this creation or use is shared on purpose
+# noqa: ML101                             as flake8 and ruff write it; a bare `# noqa` is not for modlint
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from dataclasses import dataclass
+from enum import Enum
+
+_QUICK = re.compile(rb"modlint:|noqa[^\n]*ML\d", re.IGNORECASE)
+_OWN = re.compile(r"#\s*modlint:\s*([A-Za-z-]*)\s*(?:\[([^\]]*)\])?")
+_NOQA = re.compile(r"#\s*noqa\s*:\s*([A-Z]+[0-9]+(?:[\s,]+[A-Z]+[0-9]+)*)", re.IGNORECASE)
+_CODE = re.compile(r"ML\d+")
+_SKIPPED = frozenset({tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.COMMENT, tokenize.ENCODING})
+
+
+class Action(str, Enum):
+    """What a directive asks for."""
+
+    IGNORE = "ignore"
+    IGNORE_FILE = "ignore-file"
+    SHARED = "shared"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """One directive. `rows` are the rows it speaks for; no codes means every rule."""
+
+    action: Action
+    codes: tuple[str, ...]
+    rows: tuple[int, int]
+    row: int
+    column: int
+    end_column: int
+    text: str
+    noqa: bool = False
+
+    def covers(self, code: str, row: int, end_row: int) -> bool:
+        """Whether a finding of `code` on those rows is suppressed by this directive."""
+        if self.codes and code not in self.codes:
+            return False
+        if self.action is Action.IGNORE_FILE:
+            return True
+        return self.action is Action.IGNORE and self.speaks_for(row, end_row)
+
+    def speaks_for(self, row: int, end_row: int) -> bool:
+        """Whether it stands at one of those rows."""
+        return self.rows[0] <= end_row and row <= self.rows[1]
+
+
+def might_have_directives(data: bytes) -> bool:
+    """A quick look that never says no wrongly."""
+    return _QUICK.search(data) is not None
+
+
+def directives(data: bytes) -> tuple[Directive, ...]:
+    """Every directive of a file, in order. Comments are found by the tokenizer, so strings never count."""
+    if not might_have_directives(data):
+        return ()
+    found: list[Directive] = []
+    waiting: list[Directive] = []
+    statement = 0  # row on which the statement that is being read began
+    try:
+        for token in tokenize.tokenize(io.BytesIO(data).readline):
+            if token.type == tokenize.COMMENT:
+                alone = not token.line[: token.start[1]].strip()
+                for directive in _read(token):
+                    (waiting if alone and statement == 0 else found).append(directive)
+            elif token.type == tokenize.NEWLINE:
+                statement = 0
+            elif token.type not in _SKIPPED and statement == 0:
+                statement = token.start[0]
+                found.extend(_for_row(directive, statement) for directive in waiting)
+                waiting.clear()
+    except (tokenize.TokenError, SyntaxError):
+        pass  # what was read until the fault counts; the file itself is ML901
+    return tuple(sorted([*found, *waiting], key=lambda directive: (directive.row, directive.column)))
+
+
+def _for_row(directive: Directive, row: int) -> Directive:
+    """A directive that stands alone, with its rows stretched to the line of code after it."""
+    return Directive(
+        directive.action,
+        directive.codes,
+        (directive.row, row),
+        directive.row,
+        directive.column,
+        directive.end_column,
+        directive.text,
+        directive.noqa,
+    )
+
+
+def _read(comment: tokenize.TokenInfo) -> list[Directive]:
+    row, start = comment.start
+    found = []
+    for match in _OWN.finditer(comment.string):
+        word, bracket = match.groups()
+        known = word in {Action.IGNORE.value, Action.IGNORE_FILE.value, Action.SHARED.value}
+        codes = tuple(code.strip() for code in (bracket or "").split(",") if code.strip())
+        action = Action(word) if known and not (word == Action.SHARED and codes) else Action.UNKNOWN
+        found.append(_directive(action, codes, row, start, match))
+    for match in _NOQA.finditer(comment.string):
+        codes = tuple(dict.fromkeys(_CODE.findall(match.group(1).upper())))
+        if codes:
+            found.append(_directive(Action.IGNORE, codes, row, start, match, noqa=True))
+    return found
+
+
+def _directive(
+    action: Action, codes: tuple[str, ...], row: int, start: int, match: re.Match[str], noqa: bool = False
+) -> Directive:
+    text = match.group().strip()
+    column = start + match.start() + 1
+    return Directive(action, codes, (row, row), row, column, column + len(text), text, noqa)
