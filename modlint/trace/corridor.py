@@ -5,11 +5,14 @@ The user's model is left as it was: everything runs on deep copies, or on the mo
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from modlint.errors import LogicError, ModlintError
+from modlint.graph import Trait
 from modlint.trace.births import Births
 from modlint.trace.build import graph_of
 from modlint.trace.effects import Effects, measured
@@ -19,6 +22,7 @@ from modlint.trace.isolate import Snapshot, copy_of, same_random_state
 from modlint.trace.live import LiveModel
 from modlint.trace.recorded import record
 from modlint.trace.states import Measured, own_states
+from modlint.trace.symbolic import Traced, trace_symbolically
 from modlint.trace.traced import TracedGraph
 from modlint.trace.users import UserCodeError
 
@@ -35,26 +39,99 @@ class Pass:
     live: LiveModel
     calls: Sequence[Call]
     measured: dict[int, Measured] = field(default_factory=dict)
+    tracer: str = "recorded"
 
 
 def trace_model(
     model: torch.nn.Module, inputs: Inputs | None = None, births: Births | None = None, target: str = ""
 ) -> TracedGraph:
-    """The use graph of a model in train mode. Raises ModlintError when no inputs fit or the forward raises."""
+    """The use graph of a model in train mode. Raises ModlintError when no inputs fit or the forward raises.
+
+    fx first. An execution is recorded where fx fails, and where the forward leaves something behind of which only an
+    execution can tell whether it is state; both passes must then agree, or the recorded one is kept.
+    """
     live = LiveModel(model, births or Births())
-    given = find(model) if inputs is None else inputs
     with same_random_state():
-        seen = recorded_pass(live, given)
+        given, missing = _inputs(model, inputs)
+        symbolic, traced = symbolic_pass(live, given)
+        seen, why_not = symbolic, traced.reason
+        if symbolic is None or traced.touched:
+            if given is None:
+                raise missing or LogicError("no inputs and no reason")
+            seen = recorded_pass(live, given)
+            if symbolic is not None:
+                why_not = disagreement(symbolic, seen)
+                seen = seen if why_not else Pass(seen.live, seen.calls, seen.measured, "fx")
+    assert seen is not None
     graph = TracedGraph(type(model).__name__)
     graph_of(graph, seen.live, seen.calls, own_states(_all(seen), seen.measured))
     graph.inputs, graph.target = given, target
+    graph.tracer, graph.why_not_fx = seen.tracer, why_not
+    graph.coverage = coverage_of(seen.calls)
     return graph
+
+
+def _inputs(model: torch.nn.Module, inputs: Inputs | None) -> tuple[Inputs | None, ModlintError | None]:
+    """The inputs, or why there are none: fx may do without."""
+    if inputs is not None:
+        return inputs, None
+    try:
+        return find(model), None
+    except UserCodeError:
+        raise
+    except ModlintError as error:
+        return None, error
 
 
 def _all(seen: Pass) -> list[torch.nn.Module]:
     for call in seen.calls:
         seen.live.include(call.module)
     return list(seen.live.modules())
+
+
+def symbolic_pass(live: LiveModel, inputs: Inputs | None) -> tuple[Pass | None, Traced]:
+    """The forward as fx sees it, on a copy of its own; None where fx cannot follow it."""
+    twin = copy_of(live.root)
+    if twin is None:
+        return None, Traced(reason="the model does not let itself be copied, and fx changes what it traces")
+    twin.train()
+    traced = trace_symbolically(twin, inputs)
+    if traced.reason:
+        return None, traced
+    ran = {id(call.module): call.module for call in traced.calls}
+    found = {
+        key: Measured(traits=frozenset({Trait.DRAWS_TRAIN}) if key in traced.draws else frozenset())
+        for key, module in ran.items()
+        if not has_entry(module)
+    }
+    return Pass(live.copied(twin), traced.calls, found, "fx"), traced
+
+
+def disagreement(one: Pass, other: Pass) -> str:
+    """The first instance that two passes of one model count differently, or ""."""
+    counts = [_counts(one), _counts(other)]
+    for key in dict.fromkeys((*counts[0], *counts[1])):
+        if counts[0][key] != counts[1][key]:
+            return f"fx counts {counts[0][key]} executions of {key!r}, the recorded forward {counts[1][key]}"
+    return ""
+
+
+def _counts(seen: Pass) -> Counter[str]:
+    _all(seen)
+    return Counter(seen.live.key(call.module) for call in seen.calls)
+
+
+def coverage_of(calls: Sequence[Call]) -> float:
+    """Share of leaf calls seen: what runs inside a compiled ScriptModule is not."""
+    callers = {call.parent for call in calls}
+    leaves = sum(1 for call in calls if call.order not in callers)
+    hidden = sum(_leaves_inside(call.module) for call in calls if isinstance(call.module, torch.jit.ScriptModule))
+    opaque = sum(1 for call in calls if isinstance(call.module, torch.jit.ScriptModule) and call.module._modules)
+    return 1.0 if not hidden else (leaves - opaque) / (leaves - opaque + hidden)
+
+
+def _leaves_inside(module: torch.nn.Module) -> int:
+    return sum(1 for part in module.modules() if part is not module and not list(part.children()))
 
 
 def recorded_pass(live: LiveModel, inputs: Inputs) -> Pass:

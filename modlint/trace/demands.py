@@ -93,8 +93,8 @@ _NORM_RANKS = {"1": (2, 3), "2": (4,), "3": (5,)}
 
 
 def _digit(module: nn.Module) -> str:
-    name = type(module).__name__
-    return next((c for c in name if c in "123"), "")
+    names = [cls.__name__ for cls in type(module).__mro__ if cls.__module__.startswith("torch.nn.modules.")]
+    return next((c for name in names for c in name if c in "123"), "")
 
 
 def _demand_by_name(module: nn.Module) -> Demand | None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from modlint.graph import Trait
+from modlint.trace.isolate import COPY_FAILS, copy_of
 from modlint.trace.recorded import unshadowed
 from modlint.trace.states import Measured
 from modlint.trace.users import UserCodeError, user_code
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 _PROBES = 200  # attributes tested in one model; more of them are decided by the class
 _SMALL = 1 << 16  # elements of a buffer that is compared by value
-_COPY_FAILS = (RuntimeError, TypeError, AttributeError, NotImplementedError, ValueError, RecursionError, KeyError)
 _IGNORED = frozenset(vars(torch.nn.Module())) | {"forward"}
 
 
@@ -179,26 +179,18 @@ def _values(module: torch.nn.Module) -> dict[str, Any]:
 def _copied_value(value: Any) -> Any:
     try:
         return copy.deepcopy(value)
-    except _COPY_FAILS:
+    except COPY_FAILS:
         return value
 
 
 def _kept(module: torch.nn.Module, values: Any, first: Mapping[str, Any]) -> Kept | None:
     """None where module or arguments do not let themselves be copied."""
-    twin = copied(module)
+    twin = copy_of(module, share=True)
     if twin is None:
         return None
     try:
         return Kept(unshadowed(twin), copy.deepcopy(values), first, torch.get_rng_state())
-    except _COPY_FAILS:
-        return None
-
-
-def copied(module: torch.nn.Module) -> torch.nn.Module | None:
-    """A deep copy that shares the parameters with the original, which no forward changes."""
-    try:
-        return copy.deepcopy(module, {id(p): p for p in module.parameters()})
-    except _COPY_FAILS:
+    except COPY_FAILS:
         return None
 
 
@@ -223,7 +215,7 @@ def probe(kept: Kept, names: Iterable[str]) -> tuple[set[str], str]:
 
 def _writes_in_eval(kept: Kept, names: set[str]) -> bool:
     """Whether the same call in eval mode writes any of the names."""
-    twin = copied(kept.module)
+    twin = copy_of(kept.module, share=True)
     if twin is None:
         return False
     twin.eval()
@@ -243,7 +235,7 @@ def _persistent(module: torch.nn.Module, name: str) -> bool:
 
 def _run(kept: Kept, put_back: str | None) -> Any:
     """Output and all attributes after one more call; None when it raises."""
-    twin = copied(kept.module)
+    twin = copy_of(kept.module, share=True)
     if twin is None:
         return None
     if put_back is not None:

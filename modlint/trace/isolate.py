@@ -12,15 +12,16 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_COPY_FAILS = (RuntimeError, TypeError, AttributeError, NotImplementedError, ValueError, RecursionError, KeyError)
+COPY_FAILS = (RuntimeError, TypeError, AttributeError, NotImplementedError, ValueError, RecursionError, KeyError)
 
 
-def copy_of(model: torch.nn.Module, meta: bool = False) -> torch.nn.Module | None:
-    """A deep copy of the model with the same aliasing inside; on the meta device it needs no memory for weights.
+def copy_of(model: torch.nn.Module, meta: bool = False, share: bool = False) -> torch.nn.Module | None:
+    """A deep copy of the model with the same aliasing inside.
 
-    None where the model does not let itself be copied.
+    `meta`: on the meta device, so that it needs no memory for weights. `share`: with the original's parameters, which a
+    forward pass does not change. None where the model does not let itself be copied.
     """
-    memo: dict[int, Any] = {}
+    memo: dict[int, Any] = {id(p): p for p in model.parameters()} if share else {}
     if meta:
         for tensor in (*model.parameters(), *model.buffers()):
             shell = torch.empty_like(tensor, device="meta")
@@ -28,7 +29,7 @@ def copy_of(model: torch.nn.Module, meta: bool = False) -> torch.nn.Module | Non
             memo[id(tensor)] = torch.nn.Parameter(shell, tensor.requires_grad) if parameter else shell
     try:
         return copy.deepcopy(model, memo)
-    except _COPY_FAILS:  # a non-leaf tensor, a lock, a generator kept on self
+    except COPY_FAILS:  # a non-leaf tensor, a lock, a generator kept on self
         return None
 
 

@@ -14,7 +14,7 @@ from modlint.trace.placement import repeated_places
 from modlint.trace.sources import is_users
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from modlint.graph import Location
 
@@ -137,28 +137,24 @@ def _mark(found: dict[int, Origin], values: object, origin: Origin) -> None:
 
 
 def _name_in_source(module: torch.nn.Module, root: torch.nn.Module) -> str:
-    """The attribute or global that holds an instance which is not registered."""
+    """The class attribute, global, attribute or list that holds an instance which is not registered."""
     for owner in root.modules():
-        for cls in type(owner).__mro__:
-            for name, value in vars(cls).items():
-                if value is module:
+        spaces: list[Mapping[str, Any]] = [vars(cls) for cls in type(owner).__mro__]
+        spaces += [vars(sys.modules.get(type(owner).__module__, object)), vars(owner)]
+        for space in spaces:
+            for name, value in space.items():
+                held = value if isinstance(value, (list, tuple)) else (value,)
+                if any(item is module for item in held):
                     return name
-        space = vars(sys.modules.get(type(owner).__module__, object))
-        for name, value in space.items():
-            if value is module:
-                return name
-        for name, value in vars(owner).items():
-            if value is module:
-                return name
-            if isinstance(value, (list, tuple)) and any(item is module for item in value):
-                return name
     return ""
 
 
 def type_name(module: torch.nn.Module) -> str:
     """The dotted name of a module's class; torch's own as it is written (`torch.nn.BatchNorm2d`)."""
-    cls: Any = type(module)
+    return _class_name(type(module))
+
+
+def _class_name(cls: type) -> str:
     if cls.__module__.startswith("torch.nn.modules.") and getattr(torch.nn, cls.__name__, None) is cls:
         return f"torch.nn.{cls.__name__}"
-    qualified = cls.__qualname__.rsplit("<locals>.", 1)[-1]
-    return f"{cls.__module__}.{qualified}"
+    return f"{cls.__module__}.{cls.__qualname__.rsplit('<locals>.', 1)[-1]}"

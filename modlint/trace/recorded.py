@@ -41,8 +41,11 @@ def record(model: torch.nn.Module, inputs: Inputs, observer: Observer | None = N
 
 
 @contextlib.contextmanager
-def watching(model: torch.nn.Module, recorder: Recorder) -> Iterator[Recorder]:
-    """Note in `recorder` every execution of a module, of `model` or not, while the block runs."""
+def watching(model: torch.nn.Module, recorder: Recorder, functions: bool = True) -> Iterator[Recorder]:
+    """Note in `recorder` every execution of a module, of `model` or not, while the block runs.
+
+    Without `functions` the torch functions between modules are not followed (fx follows its proxies itself).
+    """
     outside = Snapshot()
     with contextlib.ExitStack() as stack:
         stack.callback(outside.restore)
@@ -59,7 +62,8 @@ def watching(model: torch.nn.Module, recorder: Recorder) -> Iterator[Recorder]:
         for cls in _classes_with_call(model):
             stack.enter_context(_call_watched(cls, recorder))
         stack.enter_context(_names_watched(recorder))
-        stack.enter_context(_Functions(recorder, _owners(model)))
+        if functions:
+            stack.enter_context(_Functions(recorder, buffer_owners(model)))
         yield recorder
 
 
@@ -163,7 +167,7 @@ def _names_watched(recorder: Recorder) -> Iterator[None]:
         torch.nn.Module.__getattr__ = original
 
 
-def _owners(model: torch.nn.Module) -> dict[int, torch.nn.Module]:
+def buffer_owners(model: torch.nn.Module) -> dict[int, torch.nn.Module]:
     """id(buffer) -> the module that registers it."""
     return {id(b): module for module in model.modules() for b in module._buffers.values() if b is not None}
 

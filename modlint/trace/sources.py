@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import linecache
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,14 @@ def _ours() -> tuple[str, ...]:
 @functools.cache
 def is_users(filename: str) -> bool:
     """Whether a frame of that file belongs to the user's code (or to a library other than torch)."""
+    if filename.startswith(_standard_library()) and "site-packages" not in filename:
+        return False
     return not filename.startswith(("<", *_ours()))
+
+
+@functools.cache
+def _standard_library() -> str:
+    return str(Path(os.__file__).resolve().parent)
 
 
 def user_frame(frame: FrameType | None) -> FrameType | None:

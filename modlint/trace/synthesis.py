@@ -98,8 +98,7 @@ class _Search:
     """The attempts on one model."""
 
     def __init__(self, model: torch.nn.Module, seed: int, deadline: float) -> None:
-        self._model = model
-        self._copy: torch.nn.Module | None = None
+        self._model = copy_of(model) or model
         self._seed = seed
         self._deadline = deadline
         self.tried: list[str] = []
@@ -169,9 +168,7 @@ class _Search:
 
     def _attempt(self, inputs: Inputs) -> _Outcome:
         """Run a copy of the model, in train mode, without gradients."""
-        if self._copy is None or _is_lazy(self._copy):
-            self._copy = copy_of(self._model)
-        model = self._model if self._copy is None else self._copy
+        model = copy_of(self._model, share=not _is_lazy(self._model)) or self._model  # no state from the last attempt
         model.train()
         reached = _Reached()
         recorder = Recorder(TensorFlow(), observer=reached)

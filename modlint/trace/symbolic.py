@@ -1,0 +1,190 @@
+"""Symbolic tracing: torch.fx with a Tracer of its own that knows instances by identity and sees containers too.
+
+In: a copy of the model in train mode and the inputs that its forward will get (only tensors become proxies; flags and
+defaults are constants). Out: the calls, or the reason why fx cannot follow the forward.
+"""
+
+from __future__ import annotations
+
+import inspect
+import operator
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.fx
+
+from modlint.trace.calls import Call, Recorder, written_by_function
+from modlint.trace.effects import changed, draws, seen_attributes
+from modlint.trace.entries import has_entry
+from modlint.trace.recorded import buffer_owners, watching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modlint.trace.inputs import Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """The calls that fx saw; or `reason`, why it failed. `draws` are the ids of modules that draw random numbers.
+
+    `touched`: the forward wrote attributes or buffers of classes that the catalogue does not know, or drew outside of
+    what fx sees, so that only an execution can tell what it keeps.
+    """
+
+    calls: tuple[Call, ...] = ()
+    reason: str = ""
+    touched: bool = False
+    draws: frozenset[int] = frozenset()
+
+
+def trace_symbolically(model: torch.nn.Module, inputs: Inputs | None) -> Traced:
+    """Trace a copy of a model; the copy is changed by it."""
+    if "forward" in vars(model):
+        return Traced(reason="forward is set on the instance, and fx traces the class's")
+    opaque = next((type(m).__name__ for m in model.modules() if _is_opaque(m)), None)
+    if opaque is not None:
+        return Traced(reason=f"{opaque} runs modules that fx does not see into")
+    watched = [module for module in model.modules() if not has_entry(module)]
+    before = [seen_attributes(module) for module in watched]
+    rng = torch.get_rng_state()
+    tracer = _Tracer(model)
+    try:
+        with watching(model, tracer.recorder, functions=False):
+            tracer.trace(model, concrete_args=_constants(model, inputs))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # anything: the forward met a Proxy where it wanted a tensor
+        return Traced(reason=_reason(error))
+    wrote = any(changed(then, seen_attributes(m)) - _CONSTANTS for then, m in zip(before, watched, strict=True))
+    touched = wrote or tracer.wrote_buffers or not torch.equal(rng, torch.get_rng_state())
+    return Traced(tuple(tracer.recorder.calls), "", touched, frozenset(tracer.draws))
+
+
+_CONSTANTS = frozenset(f"_tensor_constant{n}" for n in range(1000))  # what fx itself keeps on the root
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def _is_opaque(module: torch.nn.Module) -> bool:
+    """A module that fx takes as a leaf although its forward runs modules of its own; or a compiled one."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return bool(module._modules)
+    if isinstance(module, (torch.nn.MultiheadAttention, torch.nn.ModuleList, torch.nn.ModuleDict, torch.nn.Sequential)):
+        return False
+    inner = [name for name in module._modules if name != "parametrizations"]
+    return bool(inner) and module.__module__.startswith("torch.nn.modules.")
+
+
+def _constants(model: torch.nn.Module, inputs: Inputs | None) -> dict[str, Any]:
+    """Arguments of forward that are no tensors: those given, and the defaults of those not given."""
+    signature = inspect.signature(model.forward)
+    plain = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_ONLY}
+    names = [p.name for p in signature.parameters.values() if p.kind in plain]
+    given = {} if inputs is None else {**dict(zip(names, inputs.args, strict=False)), **inputs.named}
+    constants = {}
+    for name in names:
+        default = signature.parameters[name].default
+        if name in given:
+            if isinstance(given[name], (bool, int, float, str, type(None))):
+                constants[name] = given[name]
+        elif default is not inspect.Parameter.empty and not isinstance(default, torch.nn.Module):
+            constants[name] = default
+    return constants
+
+
+class _ProxyFlow:
+    """Which calls a proxy comes from, by its node; attribute proxies belong to what they are read from."""
+
+    def __init__(self) -> None:
+        self._origins: dict[torch.fx.Node, frozenset[int]] = {}
+
+    def of(self, value: Any) -> frozenset[int]:
+        found: frozenset[int] = frozenset()
+        for proxy in _proxies(value):
+            found |= self._origins.get(proxy.node, frozenset())
+        return found
+
+    def set(self, value: Any, origins: frozenset[int]) -> None:
+        for proxy in _proxies(value):
+            self._origins[proxy.node] = origins
+
+
+def _proxies(value: Any, depth: int = 4) -> Iterator[torch.fx.Proxy]:
+    if isinstance(value, torch.fx.Proxy):
+        yield value
+    elif depth:
+        if isinstance(value, (tuple, list)):
+            inner: Any = value
+        elif isinstance(value, dict):
+            inner = list(value.values())
+        elif isinstance(value, slice):
+            inner = (value.start, value.stop, value.step)
+        elif hasattr(value, "__dataclass_fields__"):
+            inner = list(vars(value).values())
+        else:
+            return
+        for item in inner:
+            yield from _proxies(item, depth - 1)
+
+
+_IN_PLACE = frozenset({operator.setitem, operator.iadd, operator.isub, operator.imul, operator.itruediv})
+
+
+class _Tracer(torch.fx.Tracer):  # type: ignore[misc]
+    """fx's Tracer, which tells the recorder of every call; leaves are torch's own modules, as in fx."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.recorder = Recorder(_ProxyFlow())
+        self.wrote_buffers = False
+        self.draws: set[int] = set()
+        self._owners = buffer_owners(model)
+
+    def call_module(self, m: torch.nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        """An execution of `m`: a node where it is a leaf, else its forward is followed."""
+
+        def run() -> Any:
+            name = self.path_of_module(m)
+            if self.is_leaf_module(m, name):
+                return self.create_proxy("call_module", name, args, kwargs)
+            return forward(*args, **kwargs)
+
+        return self.recorder.call(m, run, (args, kwargs), sys._getframe(1))
+
+    def path_of_module(self, mod: torch.nn.Module) -> str:
+        """The path, or a made-up one for a module that is registered nowhere."""
+        path = (self.submodule_paths or {}).get(mod)
+        return path if isinstance(path, str) else f"unregistered_{id(mod)}"
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        """Note under which name a child was read."""
+        if isinstance(attr_val, torch.nn.Module):
+            self.recorder.hints[id(attr_val)] = attr
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
+
+    def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *rest: Any, **named: Any) -> Any:
+        """A node; its origins are those of its arguments."""
+        proxy = super().create_proxy(kind, target, args, kwargs, *rest, **named)
+        if kind in {"call_function", "call_method"}:
+            self._computes(target, args, kwargs, proxy)
+        return proxy
+
+    def _computes(self, target: Any, args: Any, kwargs: Any, proxy: Any) -> None:
+        flow = self.recorder.dataflow
+        flow.set(proxy, flow.of((args, kwargs)))
+        running = self.recorder.running
+        if running is not None and draws(target, args, kwargs):
+            self.draws.add(id(running.module))
+        if target in _IN_PLACE or (isinstance(target, str) and target.endswith("_") and not target.endswith("__")):
+            self.wrote_buffers = self.wrote_buffers or (bool(args) and id(args[0]) in self._owners)
+        written = written_by_function(target, args, kwargs)
+        if written is not None:
+            owner = self._owners.get(id(written[0]))
+            if owner is not None and not self.recorder.is_running(owner):
+                self.recorder.note_functional(owner, (args, kwargs), proxy, written[1])
