@@ -99,15 +99,19 @@ class Catalogue:
         return dotted
 
     def _renamed(self, dotted: str) -> Iterator[str]:
-        """The name with its longest aliased prefix replaced. `a.*` stands for `a` and everything below."""
+        """The names that an alias gives, the most specific first.
+
+        `a.b` renames just that; `a.*` says that what is defined anywhere below `a` is found under one name; `a.` renames
+        a package with all that is in it.
+        """
         if dotted in self._aliases:
             yield self._aliases[dotted]
         head, _, last = dotted.rpartition(".")
-        if head in self._aliases:
-            yield f"{self._aliases[head]}.{last}"
         while head:
             if f"{head}.*" in self._aliases:
                 yield f"{self._aliases[head + '.*']}.{last}"
+            if f"{head}." in self._aliases:
+                yield self._aliases[f"{head}."] + dotted.removeprefix(f"{head}.")
             head = head.rpartition(".")[0]
 
     def _stems(self, dotted: str) -> list[str]:

@@ -38,6 +38,7 @@ class Case:
     prepare: Callable[[nn.Module], nn.Module] | None = None  # after building
     covering: Callable[[], tuple[Any, ...]] | None = None
     unshared: str = ""  # why it cannot be trained or copied
+    engine: str = ""  # the backend of quantised operations that has it
 
     @property
     def entry(self) -> str:
@@ -62,7 +63,7 @@ class Measured:
     state: frozenset[str]
     written: frozenset[str]
     replaced: frozenset[str]  # the part of `written` that was set anew, not changed in place
-    rewritten: frozenset[str]  # written and saved, but nothing that an earlier call left reaches a later output
+    rewrites: frozenset[str]  # written and saved, but nothing that an earlier call left reaches a later output
 
     @property
     def learnable(self) -> bool:
@@ -84,11 +85,16 @@ def build(case: Case) -> nn.Module:
         module.eval()
         case.call(module, case.inputs(9))
         module.train()
+    _move(module)
+    return module
+
+
+def _move(module: nn.Module) -> None:
+    """Change the parameters as training would."""
     with torch.no_grad():
         for parameter in module.parameters():
             if parameter.is_floating_point() and parameter.requires_grad:
-                parameter.add_(torch.randn_like(parameter) * 0.3)
-    return module
+                parameter.add_(torch.randn(parameter.shape) * 0.3)
 
 
 def measure(case: Case, module: nn.Module) -> Measured:
@@ -148,6 +154,9 @@ def _carried(case: Case, module: nn.Module, training: bool, changed: set[str]) -
     """What of `changed` depends on the call before the last one, and is saved or read by a later call."""
     after, fresh = clone(module).train(training), clone(module).train(training)
     _run(case, after, 1)
+    for part in (after, fresh):
+        torch.manual_seed(7)
+        _move(part)
     start = clone(after)
     _run(case, after, 2)
     _run(case, fresh, 2)
@@ -271,5 +280,5 @@ def _frozen_tensor(tensor: torch.Tensor) -> object:
         scale = tensor.q_scale() if "tensor" in str(tensor.qscheme()) else frozen(tensor.q_per_channel_scales())
         return ("quantized", scale, _frozen_tensor(tensor.int_repr()))
     dense = tensor.detach().to_dense() if tensor.layout is not torch.strided else tensor.detach()
-    raw = dense.contiguous().flatten().view(torch.uint8) if dense.numel() and dense.dtype.itemsize else dense
+    raw = dense.clone().contiguous()  # its own memory: what numpy has seen cannot be resized, and observers resize
     return (str(tensor.dtype), tuple(tensor.shape), raw.numpy().tobytes())

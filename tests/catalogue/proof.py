@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import warnings
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+import torch
 from catalogue.cases import every
 from catalogue.measure import Case, Measured, build, measure
 from catalogue.sharing import differing, separate, shared
@@ -16,7 +18,7 @@ from modlint.catalogue import Catalogue, state_of_expressions
 from modlint.graph import StateClass, Trait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from modlint.catalogue import Entry
 
@@ -53,7 +55,7 @@ def claim(case: Case) -> Claim:
 def disagreements(case: Case) -> list[str]:
     """Every observation that contradicts the claim, in words."""
     said = claim(case)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _engine(case):
         warnings.simplefilter("ignore")  # deprecations and settings without effect are part of what is measured
         module = build(case)
         seen = measure(case, module)
@@ -61,6 +63,16 @@ def disagreements(case: Case) -> list[str]:
         if not case.unshared:
             found += _of_sharing(said, case, module)
     return found
+
+
+@contextlib.contextmanager
+def _engine(case: Case) -> Iterator[None]:
+    before = torch.backends.quantized.engine
+    torch.backends.quantized.engine = case.engine or before
+    try:
+        yield
+    finally:
+        torch.backends.quantized.engine = before
 
 
 def _of_state(said: Claim, seen: Measured) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from catalogue.cases import torch_nn, torch_nn_utils
+from catalogue.cases import torch_ao, torch_nn, torch_nn_utils
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 
 def every() -> Iterator[Case]:
     """The cases of all libraries."""
-    for module in (torch_nn, torch_nn_utils):
+    for module in (torch_nn, torch_nn_utils, torch_ao):
         yield from module.cases()
