@@ -246,8 +246,8 @@ MESSAGES = [
     ),
     pytest.param(
         leaf(LINEAR, 21, origin=Origin.CLASS_ATTRIBUTE, name="Net.act", type="torch.nn.PReLU", slots=()),
-        "PReLU 'Net.act' is an attribute of the class: all models share its weights, and parameters(), state_dict() "
-        "and to() pass it by; build it in __init__",
+        "PReLU 'Net.act' is an attribute of the class: all models share its weights, and parameters(), state_dict(), "
+        "to() and eval() pass it by; build it in __init__",
         id="ML302",
     ),
     pytest.param(
