@@ -58,7 +58,7 @@ def graph_of(graph: UseGraph, live: LiveModel, calls: Sequence[Call], states: Ma
             Instance(
                 key=key,
                 type=type_name(module),
-                state=joined(own, [states[id(part)] for part in module.modules() if part is not module]),
+                state=joined(own, [states[id(part)] for part in _parts(module) if id(part) in states]),
                 own=own,
                 slots=live.slots(module),
                 created=live.created(module),
@@ -84,6 +84,10 @@ def graph_of(graph: UseGraph, live: LiveModel, calls: Sequence[Call], states: Ma
                 consumes=call.consumes,
             )
         )
+
+
+def _parts(module: torch.nn.Module) -> list[torch.nn.Module]:
+    return [part for part in module.modules() if part is not module]
 
 
 def joined(own: State, parts: Sequence[State]) -> State:

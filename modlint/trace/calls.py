@@ -68,10 +68,14 @@ class Recorder:
     on_unknown: Callable[[torch.nn.Module], None] | None = None  # told of a module before its first call
     observer: Observer | None = None
     _known: set[int] = field(default_factory=set)
+    _parts: set[int] = field(default_factory=set)  # parametrizations, which run as part of the module that has them
 
-    def know(self, modules: Iterable[torch.nn.Module]) -> None:
-        """These modules belong to the model."""
-        self._known.update(map(id, modules))
+    def know(self, modules: Iterable[torch.nn.Module]) -> list[torch.nn.Module]:
+        """These modules are watched from now on. Returns those that were not."""
+        new = [module for module in modules if id(module) not in self._known]
+        self._known.update(map(id, new))
+        self._parts.update(id(part) for module in new for part in parametrizations(module))
+        return [module for module in new if id(module) not in self._parts]
 
     @property
     def running(self) -> Call | None:
@@ -80,10 +84,10 @@ class Recorder:
 
     def call(self, module: torch.nn.Module, run: Callable[[], Any], values: Any, frame: FrameType) -> Any:
         """Run `run` as an execution of `module` on `values`; `frame` is the caller's."""
-        if id(module) not in self._known:
-            self._known.add(id(module))
-            if self.on_unknown is not None:
-                self.on_unknown(module)
+        if id(module) in self._parts:
+            return run()
+        if id(module) not in self._known and self.on_unknown is not None:
+            self.on_unknown(module)
         record = self._begin(module, values, frame)
         self.stack.append((record, sys._getframe()))
         try:
@@ -181,6 +185,12 @@ def written_by_function(function: Any, args: tuple[Any, ...], kwargs: Mapping[st
 
 def _hashable(function: Any) -> bool:
     return getattr(function, "__hash__", None) is not None
+
+
+def parametrizations(module: torch.nn.Module) -> list[torch.nn.Module]:
+    """The modules that compute a module's parametrized tensors; they belong to it and run whenever it does."""
+    held = module._modules.get("parametrizations")
+    return [] if held is None else list(held.modules())
 
 
 def instance_methods(module: torch.nn.Module) -> tuple[str, ...]:

@@ -95,6 +95,7 @@ def symbolic_pass(live: LiveModel, inputs: Inputs | None) -> tuple[Pass | None, 
     if twin is None:
         return None, Traced(reason="the model does not let itself be copied, and fx changes what it traces")
     twin.train()
+    stage = live.copied(twin)
     traced = trace_symbolically(twin, inputs)
     if traced.reason:
         return None, traced
@@ -104,7 +105,7 @@ def symbolic_pass(live: LiveModel, inputs: Inputs | None) -> tuple[Pass | None, 
         for key, module in ran.items()
         if not has_entry(module)
     }
-    return Pass(live.copied(twin), traced.calls, found, "fx"), traced
+    return Pass(stage, traced.calls, found, "fx"), traced
 
 
 def disagreement(one: Pass, other: Pass) -> str:
@@ -174,7 +175,7 @@ class _Stage:
     def __enter__(self) -> LiveModel:
         twin = copy_of(self._live.root)
         if twin is None:
-            self._snapshot = Snapshot(self._live.root)
+            self._snapshot = Snapshot(*self._live.root.modules())
             self._live.root.train()
             return self._live
         twin.train()

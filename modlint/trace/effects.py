@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -65,9 +65,9 @@ def _safe_equal(one: Any, other: Any) -> bool:
 
 
 def _seen(value: Any) -> _Seen:
-    if isinstance(value, torch.Tensor):
+    if issubclass(type(value), torch.Tensor):  # a proxy of fx only says that it is one
         return _Seen(value, -1 if value.is_inference() else value._version)
-    if isinstance(value, (list, set, frozenset)) or hasattr(value, "popleft"):
+    if isinstance(value, (list, set, frozenset, deque)):
         return _Seen(value, (len(value), tuple(map(id, list(value)[:64]))))
     if isinstance(value, dict):
         return _Seen(value, (len(value), tuple(map(id, list(value.values())[:64]))))
@@ -84,7 +84,7 @@ def seen_attributes(module: torch.nn.Module) -> dict[str, _Seen]:
     """The attributes of a module as they are now. Buffers by value: kernels write them without telling the version."""
     seen = {name: _seen(value) for name, value in attributes(module).items()}
     for name, buffer in module._buffers.items():
-        if buffer is not None and not buffer.is_meta and buffer.numel() <= _SMALL:
+        if issubclass(type(buffer), torch.Tensor) and not buffer.is_meta and buffer.numel() <= _SMALL:
             seen[name] = _Seen(buffer, buffer.detach().clone())
     return seen
 
@@ -156,6 +156,10 @@ class Effects:
             if names:
                 found[key] = names
         return found
+
+    def ran(self) -> list[tuple[int, torch.nn.Module]]:
+        """The watched instances that ran."""
+        return [(key, module) for key, module in self.modules.items() if self._history[key].calls]
 
     def keep(self, keys: Iterable[int]) -> None:
         """Keep these instances as they are at their next call, for probing."""
@@ -277,7 +281,7 @@ def same(one: Any, other: Any, depth: int = 8) -> bool:
             return True  # compared on its own
         case set() | frozenset():
             return len(one) == len(other)
-        case _ if isinstance(one, (list, tuple)) or hasattr(one, "popleft"):
+        case list() | tuple() | deque():
             return len(one) == len(other) and all(same(a, b, depth - 1) for a, b in zip(one, other, strict=True))
         case _:
             return same(getattr(one, "__dict__", None), getattr(other, "__dict__", None), depth - 1)
@@ -329,7 +333,7 @@ def measured(effects: Effects, ran_twice: bool) -> dict[int, Measured]:
     candidates = effects.candidates()
     tested = 0
     by_class: dict[tuple[type, frozenset[str]], tuple[set[str], str]] = {}
-    for key, module in effects.modules.items():
+    for key, module in effects.ran():
         names = candidates.get(key, set())
         traits = {Trait.DRAWS_TRAIN} if key in effects.draws else set()
         carried: set[str] = set()

@@ -42,11 +42,10 @@ class Snapshot:
         self.add(*modules)
 
     def add(self, *modules: torch.nn.Module) -> None:
-        """Keep these modules and all inside them as they are now; what is kept already stays as it was."""
-        for root in modules:
-            for module in root.modules():
-                if id(module) not in self._kept:
-                    self._keep(module)
+        """Keep these modules as they are now; what is kept already stays as it was."""
+        for module in modules:
+            if id(module) not in self._kept:
+                self._keep(module)
 
     def _keep(self, module: torch.nn.Module) -> None:
         attributes = {name: _shallow(value) for name, value in vars(module).items()}

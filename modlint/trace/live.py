@@ -30,12 +30,16 @@ class LiveModel:
     root: torch.nn.Module
     births: Births = field(default_factory=Births)
     _paths: dict[int, list[str]] = field(default_factory=dict)
+    _by_path: dict[str, torch.nn.Module] = field(default_factory=dict)
     _modules: dict[int, torch.nn.Module] = field(default_factory=dict)
     _originals: dict[int, torch.nn.Module] = field(default_factory=dict)
     _strangers: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for path, module in self.root.named_modules(remove_duplicate=False):
+            self._by_path[path] = module
+            if "parametrizations" in path.split("."):
+                continue
             self._modules.setdefault(id(module), module)
             paths = self._paths.setdefault(id(module), [])
             if path:
@@ -44,15 +48,14 @@ class LiveModel:
     def copied(self, copy: torch.nn.Module) -> LiveModel:
         """The same facts for a deep copy of the root (same paths, same aliasing)."""
         twin = LiveModel(copy, self.births)
-        ours = dict(self.root.named_modules(remove_duplicate=False))
-        for path, module in copy.named_modules(remove_duplicate=False):
-            twin._originals[id(module)] = ours[path]
+        for path, module in twin._by_path.items():
+            twin._originals[id(module)] = self._by_path[path]
         return twin
 
     def include(self, module: torch.nn.Module) -> None:
         """Take in an instance that the model reaches without having registered it, with all inside it."""
-        for part in module.modules():
-            if id(part) not in self._modules:
+        for name, part in module.named_modules():
+            if id(part) not in self._modules and "parametrizations" not in name.split("."):
                 self._modules[id(part)] = part
                 self._strangers[id(part)] = len(self._strangers) + 1
 
@@ -91,7 +94,7 @@ class LiveModel:
 
     def _placement(self, path: str) -> Location | None:
         parent, _, name = path.rpartition(".")
-        return self.births.placement(self._original(self.root.get_submodule(parent)), name)
+        return self.births.placement(self._original(self._by_path[parent]), name)
 
     def created(self, module: torch.nn.Module) -> Location | None:
         """The call that created the instance, if it was watched."""

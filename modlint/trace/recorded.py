@@ -51,13 +51,13 @@ def watching(model: torch.nn.Module, recorder: Recorder, functions: bool = True)
         stack.callback(outside.restore)
 
         def found(module: torch.nn.Module) -> None:
-            outside.add(module)
-            for part in module.modules():
+            strangers = recorder.know(module.modules())
+            outside.add(*strangers)
+            for part in strangers:
                 stack.enter_context(_methods_watched(part, recorder))
 
-        recorder.know(model.modules())
         recorder.on_unknown = found
-        for module in model.modules():
+        for module in recorder.know(model.modules()):
             stack.enter_context(_methods_watched(module, recorder))
         for cls in _classes_with_call(model):
             stack.enter_context(_call_watched(cls, recorder))

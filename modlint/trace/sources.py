@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import linecache
 import os
@@ -70,6 +71,20 @@ def _column(filename: str, row: int, offset: int) -> int:
     """A UTF-8 byte offset as a column in code points, from 1."""
     text = linecache.getline(filename, row)
     return len(text.encode()[:offset].decode(errors="ignore")) + 1
+
+
+def asks_for_type(frame: FrameType) -> bool:
+    """Whether the frame is evaluating `isinstance(...)` or a class pattern of `match`."""
+    return _asks(frame.f_code, frame.f_lasti, frame.f_lineno)
+
+
+@functools.lru_cache(maxsize=4096)
+def _asks(code: CodeType, instruction: int, line: int) -> bool:
+    if dis.opname[code.co_code[instruction]] == "MATCH_CLASS":
+        return True
+    place = _located(code, instruction, line)
+    text = linecache.getline(place.filename, place.row)
+    return "isinstance(" in (text[place.column - 1 : place.end_column] if place.row == place.end_row else text)
 
 
 def function_of(frame: FrameType) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from modlint.catalogue import NOT_NONE, UNKNOWN
 from modlint.graph import State, Trait
+from modlint.trace.calls import parametrizations
 from modlint.trace.entries import nearest_entry
 from modlint.trace.live import type_name
 
@@ -87,20 +88,10 @@ def _is_there(module: torch.nn.Module, name: str) -> bool:
 
 def _learnable(module: torch.nn.Module) -> frozenset[Trait]:
     own = list(module._parameters.values())
-    for part in _parametrizations(module):
-        own += part.parameters()
+    for part in parametrizations(module):
+        own += part._parameters.values()
     trained = any(p is not None and p.requires_grad for p in own)
     return frozenset({Trait.LEARNABLE}) if trained else frozenset()
-
-
-def _parametrizations(module: torch.nn.Module) -> list[torch.nn.Module]:
-    held = module._modules.get("parametrizations")
-    return [] if held is None else [part for part in held.modules() if part is not held]
-
-
-def is_parametrization(path: str) -> bool:
-    """Whether a path leads into the parametrizations of a module, which belong to that module and run with it."""
-    return "parametrizations" in path.split(".")
 
 
 def _hooked(module: torch.nn.Module) -> Measured:

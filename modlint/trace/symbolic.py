@@ -19,6 +19,7 @@ from modlint.trace.calls import Call, Recorder, written_by_function
 from modlint.trace.effects import changed, draws, seen_attributes
 from modlint.trace.entries import has_entry
 from modlint.trace.recorded import buffer_owners, watching
+from modlint.trace.sources import asks_for_type, is_users
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,9 @@ def trace_symbolically(model: torch.nn.Module, inputs: Inputs | None) -> Traced:
     """Trace a copy of a model; the copy is changed by it."""
     if "forward" in vars(model):
         return Traced(reason="forward is set on the instance, and fx traces the class's")
+    odd = next((d for v, d in _values(inputs) if not isinstance(v, (torch.Tensor, *_PLAIN))), None)
+    if odd is not None:
+        return Traced(reason=f"fx has no stand-in for the argument {odd}")
     opaque = next((type(m).__name__ for m in model.modules() if _is_opaque(m)), None)
     if opaque is not None:
         return Traced(reason=f"{opaque} runs modules that fx does not see into")
@@ -53,17 +57,32 @@ def trace_symbolically(model: torch.nn.Module, inputs: Inputs | None) -> Traced:
     tracer = _Tracer(model)
     try:
         with watching(model, tracer.recorder, functions=False):
-            tracer.trace(model, concrete_args=_constants(model, inputs))
+            tracer.trace_root(model, _constants(model, inputs))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # anything: the forward met a Proxy where it wanted a tensor
         return Traced(reason=_reason(error))
+    if tracer.asked:
+        return Traced(reason="the forward asks for the type of a value that is a proxy in fx")
     wrote = any(changed(then, seen_attributes(m)) - _CONSTANTS for then, m in zip(before, watched, strict=True))
-    touched = wrote or tracer.wrote_buffers or not torch.equal(rng, torch.get_rng_state())
+    made = any(_holds_proxies(call.module) for call in tracer.recorder.calls)
+    touched = wrote or made or tracer.wrote_buffers or not torch.equal(rng, torch.get_rng_state())
     return Traced(tuple(tracer.recorder.calls), "", touched, frozenset(tracer.draws))
 
 
 _CONSTANTS = frozenset(f"_tensor_constant{n}" for n in range(1000))  # what fx itself keeps on the root
+
+
+def _holds_proxies(module: torch.nn.Module) -> bool:
+    """Whether the module was built by the forward from what it computed."""
+    return any(issubclass(type(value), torch.fx.Proxy) for value in vars(module).values())
+
+
+_PLAIN = (bool, int, float, str, type(None))
+
+
+def _values(inputs: Inputs | None) -> list[tuple[Any, str]]:
+    return [] if inputs is None else list(zip((*inputs.args, *inputs.named.values()), inputs.described, strict=True))
 
 
 def _reason(error: BaseException) -> str:
@@ -91,11 +110,26 @@ def _constants(model: torch.nn.Module, inputs: Inputs | None) -> dict[str, Any]:
     for name in names:
         default = signature.parameters[name].default
         if name in given:
-            if isinstance(given[name], (bool, int, float, str, type(None))):
+            if isinstance(given[name], _PLAIN):
                 constants[name] = given[name]
         elif default is not inspect.Parameter.empty and not isinstance(default, torch.nn.Module):
             constants[name] = default
     return constants
+
+
+class _Proxy(torch.fx.Proxy):  # type: ignore[misc]
+    """A proxy that notices when the forward asks for its type: fx would silently take the branch of no tensor."""
+
+    @property
+    def __class__(self) -> type:
+        frame = sys._getframe(1)
+        if is_users(frame.f_code.co_filename) and asks_for_type(frame):
+            self.tracer.asked = True
+        return _Proxy
+
+    @__class__.setter
+    def __class__(self, value: type) -> None:
+        raise TypeError("the class of a proxy is fixed")
 
 
 class _ProxyFlow:
@@ -143,8 +177,20 @@ class _Tracer(torch.fx.Tracer):  # type: ignore[misc]
         super().__init__()
         self.recorder = Recorder(_ProxyFlow())
         self.wrote_buffers = False
+        self.asked = False
         self.draws: set[int] = set()
         self._owners = buffer_owners(model)
+
+    def trace_root(self, model: torch.nn.Module, constants: dict[str, Any]) -> None:
+        """The model's own execution, which fx begins at the class's forward."""
+
+        def run() -> None:
+            running = self.recorder.running
+            if running is not None:
+                running.entered = True
+            self.trace(model, concrete_args=constants)
+
+        self.recorder.call(model, run, (), sys._getframe())
 
     def call_module(self, m: torch.nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
         """An execution of `m`: a node where it is a leaf, else its forward is followed."""
@@ -155,12 +201,23 @@ class _Tracer(torch.fx.Tracer):  # type: ignore[misc]
                 return self.create_proxy("call_module", name, args, kwargs)
             return forward(*args, **kwargs)
 
+        running = self.recorder.running
+        if running is not None and running.module is m and not running.entered:
+            return run()  # super().__call__ of the same execution
         return self.recorder.call(m, run, (args, kwargs), sys._getframe(1))
 
     def path_of_module(self, mod: torch.nn.Module) -> str:
         """The path, or a made-up one for a module that is registered nowhere."""
         path = (self.submodule_paths or {}).get(mod)
         return path if isinstance(path, str) else f"unregistered_{id(mod)}"
+
+    def proxy(self, node: torch.fx.Node) -> Any:
+        """A proxy that notices type checks."""
+        return _Proxy(node, self)
+
+    def create_arg(self, a: Any) -> Any:
+        """A proxy is its node, before fx asks whether it is a parameter."""
+        return a.node if isinstance(a, torch.fx.Proxy) else super().create_arg(a)
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
         """Note under which name a child was read."""
@@ -182,9 +239,10 @@ class _Tracer(torch.fx.Tracer):  # type: ignore[misc]
         if running is not None and draws(target, args, kwargs):
             self.draws.add(id(running.module))
         if target in _IN_PLACE or (isinstance(target, str) and target.endswith("_") and not target.endswith("__")):
-            self.wrote_buffers = self.wrote_buffers or (bool(args) and id(args[0]) in self._owners)
+            self.wrote_buffers = self.wrote_buffers or (bool(args) and isinstance(args[0], torch.Tensor))
         written = written_by_function(target, args, kwargs)
         if written is not None:
             owner = self._owners.get(id(written[0]))
+            self.wrote_buffers = self.wrote_buffers or (owner is not None and not has_entry(owner))
             if owner is not None and not self.recorder.is_running(owner):
                 self.recorder.note_functional(owner, (args, kwargs), proxy, written[1])
