@@ -35,8 +35,8 @@ def _diagnostic(finding: Finding, report: Report) -> dict[str, Any]:
         "message": finding.message,
         "location": _location(finding.location, report),
         "severity": _SEVERITIES[finding.severity],
-        "code": {"value": finding.code, "url": finding.url},
-        **({"relatedLocations": related} if related else {}),
+        "code": {"value": finding.code},
+        **({"related_locations": related} if related else {}),
     }
 
 

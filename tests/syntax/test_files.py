@@ -1,0 +1,108 @@
+"""Which files a run over some paths lints."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modlint.config import Config
+from modlint.errors import ModlintError
+from modlint.syntax.files import find
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in (
+        *(
+            "net.py",
+            "note.ipynb",
+            "readme.md",
+            "stub.pyi",
+            "build/gen.py",
+            "venv/lib/x.py",
+            "src/a.py",
+            "src/deep/b.py",
+        ),
+        *("src/deep/b_test.py", ".git/hook.py", "out/c.py", "out/keep.py"),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def names(tree: Path, config: Config, *paths: str) -> list[str]:
+    found = find([str(tree / path) for path in paths or (".",)], replace(config, root=str(tree)))
+    return [file[len(str(tree)) + 1 :] for file in found.files]
+
+
+EVERYTHING = [
+    "build/gen.py",
+    "net.py",
+    "note.ipynb",
+    "out/c.py",
+    "out/keep.py",
+    "src/a.py",
+    "src/deep/b.py",
+    "src/deep/b_test.py",
+]
+
+
+def test_python_files_and_notebooks_outside_of_the_usual_folders(tree: Path) -> None:
+    assert names(tree, Config()) == EVERYTHING
+
+
+@pytest.mark.parametrize(
+    ("pattern", "gone"),
+    [
+        pytest.param("deep", {"src/deep/b.py", "src/deep/b_test.py"}, id="a folder's name at any depth"),
+        pytest.param("*_test.py", {"src/deep/b_test.py"}, id="a glob of names"),
+        pytest.param("src/deep/b.py", {"src/deep/b.py"}, id="a path from the root"),
+        pytest.param("deep/b.py", set(), id="a path is not matched from elsewhere"),
+        pytest.param("src/", {"src/a.py", "src/deep/b.py", "src/deep/b_test.py"}, id="a folder with a slash"),
+    ],
+)
+def test_exclude(tree: Path, pattern: str, gone: set[str]) -> None:
+    assert set(EVERYTHING) - set(names(tree, Config(extend_exclude=(pattern,)))) == gone
+
+
+def test_gitignore_nested_with_exceptions(tree: Path) -> None:
+    (tree / ".gitignore").write_text("out/*\n!out/keep.py\n/net.py\n")
+    (tree / "src" / ".gitignore").write_text("b*.py\n")
+    (tree / "src" / "deep" / ".gitignore").write_text("!b.py\n")
+    assert names(tree, Config()) == ["build/gen.py", "note.ipynb", "out/keep.py", "src/a.py", "src/deep/b.py"]
+    assert names(tree, Config(respect_gitignore=False)) == EVERYTHING
+
+
+def test_gitignore_above_the_searched_folder_counts(tree: Path) -> None:
+    (tree / ".gitignore").write_text("b_test.py\n")
+    assert names(tree, Config(), "src") == ["src/a.py", "src/deep/b.py"]
+
+
+def test_a_named_file_is_linted_unless_exclusion_is_forced(tree: Path) -> None:
+    config = Config(extend_exclude=("src",))
+    assert names(tree, config, "src/a.py") == ["src/a.py"]
+    assert names(tree, replace(config, force_exclude=True), "src/a.py", "net.py") == ["net.py"]
+    assert names(tree, replace(config, force_exclude=True), "src") == []
+
+
+def test_a_file_is_linted_once_however_often_it_is_named(tree: Path) -> None:
+    assert names(tree, Config(), "net.py", ".", "src/../net.py").count("net.py") == 1
+
+
+def test_a_script_without_the_suffix_is_linted_when_it_is_named(tree: Path) -> None:
+    assert names(tree, Config(), "readme.md") == ["readme.md"]
+
+
+def test_links_to_folders_are_not_followed(tree: Path) -> None:
+    (tree / "src" / "loop").symlink_to(tree)
+    assert names(tree, Config()) == EVERYTHING
+
+
+def test_missing_paths_are_told_all_at_once(tree: Path) -> None:
+    with pytest.raises(ModlintError, match=r"no such file or folder: .*nope\.py, .*gone"):
+        find([str(tree / "nope.py"), str(tree / "net.py"), str(tree / "gone")], Config(root=str(tree)))
