@@ -1,0 +1,231 @@
+"""The protocol: model A twice, B with every harmless instance unshared at once, then a B for each warned instance.
+
+Where A and A' agree to the last bit, any difference of A and B is the effect of reuse and none is proof of safety.
+Where they do not, the noise is located, A and B are repeated in turns, and a permutation test decides; what stays
+unclear is inconclusive.
+
+Context: a parametric instance always differs from separate ones after a step. Decision: whatever is not warned of for
+its parameters is unshared with the parameters left in common (`tie`), so that only state can make a difference; ties
+are shown by the gradient that each copy alone would have received in a single step. Consequence: a shared head with
+frozen statistics is found safe, though separate heads would learn differently.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from modlint.confirm import judging
+from modlint.confirm.locate import locate
+from modlint.confirm.narrow import Parts
+from modlint.confirm.noise import compare
+from modlint.confirm.observables import Quantity, equal, gaps, worst
+from modlint.confirm.outcome import Aim, ranked
+from modlint.confirm.probe import reads_buffers
+from modlint.confirm.run import Mark, Run, run
+from modlint.trace.users import UserCodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from modlint.confirm.determinism import Settings
+    from modlint.confirm.outcome import Candidate, Nondeterministic, Outcome
+    from modlint.confirm.subject import Subject
+
+    Progress = Callable[[int, int, str], None]
+
+REPEATS = 6  # runs of A and of B each, on a noisy machine
+SPLIT = 8  # instances tried one by one when unsharing all at once made a difference on a noisy machine
+
+
+@dataclass(slots=True)
+class Experiment:
+    """The experiment on one subject. `candidates` hold objects of the subject's own model."""
+
+    subject: Subject
+    candidates: Sequence[Candidate]
+    settings: Settings
+    progress: Progress | None = None
+    noise: dict[Quantity, float] = field(default_factory=dict)
+    nondeterministic: list[Nondeterministic] = field(default_factory=list)
+    found: tuple[Outcome, ...] = ()
+    _baseline: list[Run] = field(default_factory=list)  # runs of A
+    _done: int = 0
+    _parts: Parts = field(init=False)
+
+    def conduct(self) -> None:
+        """Run everything and keep what was found. Raises UserCodeError when the model raises."""
+        self._baseline = [self._first()]
+        self._baseline.append(self._run((), "the same again"))
+        self._note_noise()
+        self._parts = Parts(self.subject, self.candidates, self.settings)
+        found = self._together([c for c in self.candidates if c.aim in {Aim.SAFE, Aim.OPEN, Aim.TIE}])
+        for candidate in self.candidates:
+            if candidate.aim is Aim.STATE:
+                found.append(self._state(candidate))
+            elif candidate.aim is Aim.PARAMETERS:
+                found.append(self._parameters(candidate))
+        self.found = ranked(found)
+
+    # Runs.
+
+    def _first(self) -> Run:
+        try:
+            return self._run((), "the model as written")
+        except UserCodeError:
+            if not self.subject.input_gradients:
+                raise
+            self.subject.input_gradients = False
+            first = self._run((), "the model as written, without input gradients")
+            self.subject.notes.append("the model does not take inputs that require gradients: none were measured")
+            return first
+
+    def _run(
+        self,
+        apart: Sequence[Candidate],
+        what: str,
+        *,
+        tie: bool = True,
+        steps: int | None = None,
+        evaluate: bool = True,
+    ) -> Run:
+        """Model A when `apart` is empty, else B with these unshared."""
+        self._tell(what)
+        marks = [Mark(candidate.name, candidate.module) for candidate in self.candidates]
+        names = [candidate.name for candidate in apart]
+        return run(self.subject, marks, self.settings, apart=names, tie=tie, steps=steps, evaluate=evaluate)
+
+    def _tell(self, what: str) -> None:
+        if self.progress is not None:
+            self.progress(self._done, self._planned(), what)
+        self._done += 1
+
+    def _planned(self) -> int:
+        warned = sum(candidate.aim in {Aim.STATE, Aim.PARAMETERS} for candidate in self.candidates)
+        return max(3 + warned, self._done + 1)
+
+    @property
+    def _a(self) -> Run:
+        return self._baseline[0]
+
+    def _note_noise(self) -> None:
+        self.noise = {q: gap.difference for q, gap in worst(gaps(self._a.record, self._baseline[-1].record)).items()}
+        if self._noisy:
+            self.nondeterministic += locate(self.subject, self.settings)
+
+    @property
+    def _noisy(self) -> bool:
+        return any(self.noise.values())
+
+    # Decisions.
+
+    def _together(self, candidates: list[Candidate]) -> list[Outcome]:
+        if not candidates:
+            return []
+        if self._noisy:
+            found = self._together_in_noise(candidates)
+        else:
+            found = self._together_exactly(candidates)
+        return self._ties([c for c in candidates if c.aim is Aim.TIE], found)
+
+    def _together_exactly(self, candidates: list[Candidate]) -> list[Outcome]:
+        b = self._run(candidates, "all harmless instances unshared")
+        found = gaps(self._a.record, b.record)
+        if equal(found):
+            return [judging.safe(candidate, found, self._a) for candidate in candidates]
+        if self._is_noise_after_all():
+            return self._together_in_noise(candidates)
+        return self._split(candidates, b)
+
+    def _is_noise_after_all(self) -> bool:
+        """Before an unexpected difference is believed, A must agree with A once more."""
+        self._baseline.append(self._run((), "the model as written, once more"))
+        self._note_noise()
+        return self._noisy
+
+    def _split(self, candidates: list[Candidate], together: Run) -> list[Outcome]:
+        found = []
+        for candidate in candidates:
+            b = together if len(candidates) == 1 else self._run([candidate], f"{candidate.name} unshared")
+            apart = gaps(self._a.record, b.record)
+            if equal(apart):
+                found.append(judging.safe(candidate, apart, self._a))
+            else:
+                found.append(judging.unsafe(candidate, apart, self._a, b))
+        if all(outcome.measured is not None and outcome.measured.value == "safe" for outcome in found):
+            why = "unshared together with others it makes a difference, alone it makes none"
+            return [judging.unclear(c, gaps(self._a.record, together.record), {}, self._a, why) for c in candidates]
+        return found
+
+    def _together_in_noise(self, candidates: list[Candidate]) -> list[Outcome]:
+        runs = self._in_turns(candidates)
+        shown = gaps(self._a.record, runs[0].record)
+        test = compare([a.record for a in self._baseline], [b.record for b in runs])
+        if not test.apart:
+            why = f"equal runs of the model differ, and unsharing it makes no difference beyond that (p = {test.p:.2g})"
+            return [judging.unclear(candidate, shown, self.noise, self._a, why) for candidate in candidates]
+        if len(candidates) == 1:
+            return [judging.unsafe(candidates[0], shown, self._a, runs[0])]
+        if len(candidates) > SPLIT:
+            why = "unsharing it together with others makes a difference beyond the noise of equal runs"
+            return [judging.unclear(candidate, shown, self.noise, self._a, why) for candidate in candidates]
+        return [outcome for candidate in candidates for outcome in self._together_in_noise([candidate])]
+
+    def _in_turns(self, candidates: Sequence[Candidate], tie: bool = True) -> list[Run]:
+        """Runs of B, with runs of A between them until there are enough of those."""
+        runs = []
+        for number in range(REPEATS):
+            if len(self._baseline) < REPEATS and number:
+                self._baseline.append(self._run((), "the model as written, again"))
+            runs.append(self._run(candidates, f"{candidates[0].name} unshared, again", tie=tie))
+        while len(self._baseline) < REPEATS:
+            self._baseline.append(self._run((), "the model as written, again"))
+        return runs
+
+    def _ties(self, candidates: list[Candidate], found: list[Outcome]) -> list[Outcome]:
+        """Where no state flows, show that the parameters are tied: one step with copies of everything."""
+        clear = {outcome.candidate.name: outcome for outcome in found}
+        tied = [c for c in candidates if clear[c.name].level.value == "confirmed"]
+        if not tied:
+            return found
+        b = self._run(tied, "shared parameters unshared", tie=False, steps=1, evaluate=False)
+        observed = gaps(self._a.record.at(0), b.record.at(0))
+        for candidate in tied:
+            spread = judging.gradient_spread(candidate, self._a, self._baseline[1])
+            clear[candidate.name] = judging.tie(candidate, observed, self.noise, self._a, b, spread)
+        return list(clear.values())
+
+    def _state(self, candidate: Candidate) -> Outcome:
+        if self._noisy:
+            runs = self._in_turns([candidate])
+            test = compare([a.record for a in self._baseline], [b.record for b in runs])
+            shown = gaps(self._a.record, runs[0].record)
+            return judging.state_in_noise(candidate, shown, self.noise, self._a, runs[0], test)
+        subject, a, b = self._pair(candidate, tie=True)
+        found = gaps(a.record, b.record)
+        read = any(q is not Quantity.BUFFERS and gap.difference for q, gap in worst(found).items())
+        read = read or equal(found) or reads_buffers(subject, candidate, self.settings)
+        return self._placed(judging.state(candidate, found, a, b, read), subject)
+
+    def _parameters(self, candidate: Candidate) -> Outcome:
+        if self._noisy:
+            subject, a, b = self.subject, self._a, self._run([candidate], f"{candidate.name} unshared", tie=False)
+        else:
+            subject, a, b = self._pair(candidate, tie=False)
+        spread = judging.gradient_spread(candidate, self._a, self._baseline[1])
+        outcome = judging.tie(candidate, gaps(a.record, b.record), self.noise, a, b, spread)
+        return self._placed(outcome, subject)
+
+    def _pair(self, candidate: Candidate, tie: bool) -> tuple[Subject, Run, Run]:
+        """Runs of A and B for one warned instance, in the smallest module that holds its uses where that is cheaper."""
+        part = self._parts.of(candidate)
+        if part is None:
+            return self.subject, self._a, self._run([candidate], f"{candidate.name} unshared", tie=tie)
+        marks = [Mark(candidate.name, candidate.module)]
+        self._tell(f"{candidate.name} unshared, within {candidate.home.name if candidate.home else ''}")
+        a = run(part, marks, self.settings)
+        return part, a, run(part, marks, self.settings, apart=[candidate.name], tie=tie)
+
+    def _placed(self, outcome: Outcome, subject: Subject) -> Outcome:
+        home = outcome.candidate.home
+        return outcome if subject is self.subject or home is None else replace(outcome, within=home.name)

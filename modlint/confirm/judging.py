@@ -1,0 +1,203 @@
+"""Numbers -> outcomes: what the differences between model A, A' and B mean for one instance."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from modlint.confirm.observables import Gap, Quantity, distance, equal, worst
+from modlint.confirm.outcome import Aim, Harm, Measure, Outcome
+from modlint.findings import Level
+from modlint.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modlint.confirm.noise import Comparison
+    from modlint.confirm.observables import Gaps
+    from modlint.confirm.outcome import Candidate
+    from modlint.confirm.run import Run, Tensors
+
+SUMMATION = (
+    8  # times machine epsilon: above what the order of summation alone does to the gradient of a shared parameter
+)
+
+
+def measures(found: Gaps, noise: Mapping[Quantity, float]) -> tuple[Measure, ...]:
+    """Every observable with its largest difference and the noise floor beside it."""
+    return tuple(
+        Measure(quantity, gap.difference, gap.relative, noise.get(quantity, 0.0))
+        for quantity, gap in worst(found).items()
+    )
+
+
+def safe(candidate: Candidate, found: Gaps, a: Run) -> Outcome:
+    """Nothing differs: the reuse is safe."""
+    runs = a.own[candidate.name].executions
+    note = f"{runs} uses and {runs} separate instances give the same numbers, bit for bit"
+    return Outcome(candidate, Level.CONFIRMED, Verdict.SAFE, note, measures(found, {}), executions=runs)
+
+
+def unsafe(candidate: Candidate, found: Gaps, a: Run, b: Run) -> Outcome:
+    """Something differs where nothing should, or where nothing was known."""
+    level = Level.CONFIRMED if candidate.aim is Aim.OPEN else Level.REFUTED
+    what = ", ".join(_words(quantity) for quantity, gap in worst(found).items() if gap.difference)
+    note = f"separate instances give other {what}: what one use leaves behind reaches another"
+    executions = a.own[candidate.name].executions
+    return Outcome(
+        candidate, level, Verdict.CHANGES_SEMANTICS, note, measures(found, {}), harm(found, b, candidate), executions
+    )
+
+
+def unclear(candidate: Candidate, found: Gaps, noise: Mapping[Quantity, float], a: Run, why: str) -> Outcome:
+    """The numbers do not decide."""
+    executions = a.own[candidate.name].executions
+    return Outcome(candidate, Level.INCONCLUSIVE, None, why, measures(found, noise), executions=executions)
+
+
+def state(candidate: Candidate, found: Gaps, a: Run, b: Run, read: bool) -> Outcome:
+    """A warned instance against copies that have only parameters in common. `read`: outputs depend on its buffers."""
+    runs = a.own[candidate.name].executions
+    if equal(found):
+        if runs < 2:
+            note = f"it ran {runs} times in this forward pass, so these inputs show nothing of its reuse"
+            return unclear(candidate, found, {}, a, note.replace("1 times", "once"))
+        note = f"its {runs} uses with state of their own give the same numbers, bit for bit: the state has no effect"
+        return Outcome(candidate, Level.REFUTED, Verdict.SAFE, note, measures(found, {}), executions=runs)
+    differing = {quantity for quantity, gap in worst(found).items() if gap.difference}
+    if differing == {Quantity.BUFFERS} and not read:
+        note = "its buffers differ but no output depends on them: tracked, never read"
+        return Outcome(
+            candidate, Level.CONFIRMED, Verdict.SAFE, note, measures(found, {}), executions=runs, tracked_only=True
+        )
+    return _harmful(candidate, found, {}, runs, harm(found, b, candidate))
+
+
+def state_in_noise(
+    candidate: Candidate, found: Gaps, noise: Mapping[Quantity, float], a: Run, b: Run, test: Comparison
+) -> Outcome:
+    """The same where equal runs differ: only a difference that the test puts beyond the noise counts."""
+    if not test.apart:
+        return unclear(
+            candidate, found, noise, a, f"the difference lies within the noise of equal runs (p = {test.p:.2g})"
+        )
+    outcome = _harmful(candidate, found, noise, a.own[candidate.name].executions, harm(found, b, candidate))
+    return _with_note(outcome, f"{outcome.note} (beyond the noise of equal runs, p = {test.p:.2g})")
+
+
+def tie(candidate: Candidate, found: Gaps, noise: Mapping[Quantity, float], a: Run, b: Run, spread: float) -> Outcome:
+    """Shared parameters against separate ones: does each copy, on its own, receive another gradient?
+
+    `spread` is the difference of that gradient between equal runs. A reused parametric instance always differs after a
+    step, so this confirms the tie; whether it was meant is not in the numbers.
+    """
+    own_a, own_b = a.own[candidate.name], b.own[candidate.name]
+    gap = _largest(own_a.gradients, own_b.gradients)
+    floor = max(SUMMATION * _epsilon(own_a.gradients) * gap.scale, 10 * spread)
+    shown = measures(found, noise)
+    runs = own_a.executions
+    if gap.difference > floor:
+        moved = _largest(own_a.first_parameters, own_b.first_parameters)
+        note = (
+            f"{runs} uses add up their gradients in one set of parameters; with parameters of their own, the copies "
+            f"differ by {moved.difference:.3g} after one step"
+        )
+        verdict = Verdict.DELIBERATE if candidate.aim is Aim.TIE else Verdict.CHANGES_SEMANTICS
+        return Outcome(candidate, Level.CONFIRMED, verdict, note, shown, harm(found, b, candidate), runs)
+    if spread:
+        return unclear(candidate, found, noise, a, "its gradients differ by no more than those of equal runs")
+    if runs > 1 and not any(p.requires_grad for p in candidate.module.parameters()):
+        note = "its parameters are frozen, so nothing is tied"
+        level = Level.REFUTED if candidate.aim is Aim.PARAMETERS else Level.CONFIRMED
+        return Outcome(candidate, level, Verdict.SAFE, note, shown, executions=runs)
+    why = "it ran once in this forward pass" if runs < 2 else "no gradient reached its parameters on these inputs"
+    return unclear(candidate, found, noise, a, why)
+
+
+def harm(found: Gaps, b: Run, candidate: Candidate) -> Harm:
+    """The size of a difference."""
+    largest = worst(found)
+    return Harm(
+        train=largest.get(Quantity.TRAIN_OUTPUTS, Gap()).relative,
+        eval=largest.get(Quantity.EVAL_OUTPUTS, Gap()).relative,
+        skew=_skew(b.own[candidate.name].buffers),
+    )
+
+
+def _harmful(candidate: Candidate, found: Gaps, noise: Mapping[Quantity, float], runs: int, size: Harm) -> Outcome:
+    parts = []
+    if size.eval:
+        parts.append(f"the eval output changes by {_percent(size.eval)} of its scale")
+    if size.train:
+        parts.append(f"the train output changes by {_percent(size.train)} of its scale")
+    if size.skew:
+        parts.append(f"the statistics of the uses lie {size.skew:.2g} standard deviations apart")
+    what = ", ".join(_words(quantity) for quantity, gap in worst(found).items() if gap.difference)
+    note = "; ".join(parts) or f"with state of its own for each of {runs} uses, {what} differ"
+    return Outcome(
+        candidate, Level.CONFIRMED, Verdict.CHANGES_SEMANTICS, note, measures(found, noise), size, executions=runs
+    )
+
+
+def _with_note(outcome: Outcome, note: str) -> Outcome:
+    from dataclasses import replace
+
+    return replace(outcome, note=note)
+
+
+def _skew(buffers: Tensors) -> float:
+    """The largest distance between the statistics of two copies."""
+    sizes = [0.0]
+    for name, copies in buffers.items():
+        if len(copies) < 2 or not copies[0].is_floating_point() or name.endswith("running_var"):
+            continue
+        spread = torch.stack([c.double() for c in copies]) if _alike(copies) else None
+        if spread is None:
+            continue
+        variances = (
+            buffers.get(name.removesuffix("running_mean") + "running_var") if name.endswith("running_mean") else None
+        )
+        if variances is not None and _alike(variances):
+            unit = torch.stack([v.double() for v in variances]).mean(dim=0).sqrt()
+        else:
+            unit = spread.square().mean().sqrt().expand(spread.shape[1:])
+        distance_ = (spread.amax(dim=0) - spread.amin(dim=0)) / unit
+        sizes.append(float(distance_[distance_.isfinite()].max()) if distance_.isfinite().any() else 0.0)
+    return max(sizes)
+
+
+def _alike(copies: tuple[torch.Tensor, ...]) -> bool:
+    return len({c.shape for c in copies}) == 1
+
+
+def _largest(one: Tensors, other: Tensors) -> Gap:
+    """The largest distance of any copy in `other` from its counterpart in `one`, and the scale there."""
+    best = Gap()
+    for name in one.keys() & other.keys():
+        for a in one[name]:
+            for b in other[name]:
+                difference, scale = distance(a, b).tolist()
+                if difference > best.difference or best.scale == 0:
+                    best = Gap(difference, scale)
+    missing = any(name not in other for name in one)
+    return Gap(math.inf, 0.0) if missing and not best.difference else best
+
+
+def gradient_spread(candidate: Candidate, a: Run, again: Run) -> float:
+    """The noise of the instance's own gradient between two equal runs."""
+    return _largest(a.own[candidate.name].gradients, again.own[candidate.name].gradients).difference
+
+
+def _epsilon(tensors: Tensors) -> float:
+    dtypes = {t.dtype for copies in tensors.values() for t in copies if t.is_floating_point()}
+    return max((torch.finfo(dtype).eps for dtype in dtypes), default=0.0)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g}%" if math.isfinite(share) else "more than all"
+
+
+def _words(quantity: Quantity) -> str:
+    return quantity.value.replace("_", " ")

@@ -1,0 +1,143 @@
+"""What the experiment says of each reused instance, and the result as a whole: the values that reports are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from modlint.findings import Evidence, Level, Observable
+from modlint.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from modlint.confirm.observables import Quantity
+
+
+class Aim(str, Enum):
+    """What there is to find out about an instance."""
+
+    SAFE = "safe"  # nothing differs
+    TIE = "tie"  # deliberately shared parameters: gradients of the uses accumulate, no state flows
+    PARAMETERS = "parameters"  # the same, warned of
+    STATE = "state"  # warned of: state flows between the uses
+    OPEN = "open"  # verdict unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The smallest module that runs once per forward pass and holds all uses, with its share of all executions."""
+
+    name: str
+    module: nn.Module
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A reused instance: its name in the report, the live object, and what there is to find out."""
+
+    name: str
+    module: nn.Module
+    aim: Aim
+    verdict: Verdict = Verdict.UNKNOWN
+    code: str = ""
+    home: Home | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One observable: the largest absolute difference of A and B, the same relative to its scale, and of A and A'."""
+
+    quantity: Quantity
+    difference: float
+    relative: float
+    noise: float
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """How much the reuse changes. Relative to the scale of each.
+
+    `skew` is the distance of the uses' statistics: of means in standard deviations, of other buffers relative to their
+    size.
+    """
+
+    train: float = 0.0
+    eval: float = 0.0
+    skew: float = 0.0
+
+    @property
+    def size(self) -> float:
+        """What findings are ranked by: the larger relative change of an output."""
+        return max(self.train, self.eval)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The evidence on one instance. `measured` is the verdict of the numbers alone, None where they are unclear."""
+
+    candidate: Candidate
+    level: Level
+    measured: Verdict | None
+    note: str
+    measures: tuple[Measure, ...] = ()
+    harm: Harm = Harm()
+    executions: int = 0
+    tracked_only: bool = False  # buffers differ and nothing reads them
+    within: str = ""  # the module that it was tried in, "" for the whole model
+    derivatives: tuple[str, ...] = ()  # the local derivative at each use, described
+
+    @property
+    def evidence(self) -> Evidence:
+        """The same for a finding."""
+        observables = tuple(Observable(m.quantity.value, m.difference, m.noise) for m in self.measures)
+        return Evidence(self.level, observables, self.note)
+
+
+@dataclass(frozen=True, slots=True)
+class Nondeterministic:
+    """An operation whose result differs between identical runs (ML601), and the module that runs it."""
+
+    path: str
+    operation: str
+    phase: str = "forward"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmResult:
+    """The whole experiment on one model, outcomes ranked by measured harm."""
+
+    model: str
+    device: str
+    torch: str
+    settings: dict[str, Any]
+    seeds: tuple[int, ...]
+    steps: int
+    noise: tuple[tuple[Quantity, float], ...]
+    outcomes: tuple[Outcome, ...]
+    nondeterministic: tuple[Nondeterministic, ...] = ()
+    notes: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    executions: int = 0  # forward passes of the whole model
+    seconds: float = 0.0
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether A and A' agreed to the last bit."""
+        return all(value == 0 for _, value in self.noise)
+
+    def outcome(self, name: str) -> Outcome:
+        """The outcome of the instance of that name. Raises KeyError."""
+        for outcome in self.outcomes:
+            if outcome.candidate.name == name:
+                return outcome
+        raise KeyError(name)
+
+
+def ranked(outcomes: list[Outcome]) -> tuple[Outcome, ...]:
+    """Confirmed harm first, the largest first; then what is unclear, refuted and safe. Ties by name."""
+    order = {Verdict.CHANGES_SEMANTICS: 0, None: 1, Verdict.UNKNOWN: 1, Verdict.DELIBERATE: 2, Verdict.SAFE: 3}
+    return tuple(sorted(outcomes, key=lambda o: (order[o.measured], o.tracked_only, -o.harm.size, o.candidate.name)))
