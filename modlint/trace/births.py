@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import sys
 import weakref
 from dataclasses import dataclass, field
@@ -64,12 +65,12 @@ def watched() -> Iterator[Births]:
     def noting_setattr(self: torch.nn.Module, name: str, value: Any) -> None:
         setattr_(self, name, value)
         if isinstance(value, module):
-            _place(births, self, name, sys._getframe(1))
+            _place(births, self, name, value, sys._getframe(1))
 
     def noting_add(self: torch.nn.Module, name: str, value: torch.nn.Module | None) -> None:
         add(self, name, value)
         if value is not None:
-            _place(births, self, name, sys._getframe(1))
+            _place(births, self, name, value, sys._getframe(1))
 
     module.__init__, module.__setattr__, module.add_module = noting_init, noting_setattr, noting_add
     try:
@@ -90,7 +91,31 @@ def _runs_on(frame: FrameType, made: torch.nn.Module) -> bool:
     return bool(code.co_argcount) and frame.f_locals.get(code.co_varnames[0]) is made
 
 
-def _place(births: Births, parent: torch.nn.Module, name: str, frame: FrameType | None) -> None:
+def _place(births: Births, parent: torch.nn.Module, name: str, child: torch.nn.Module, frame: FrameType | None) -> None:
+    """The expression that chose the child: outside of every function that was only given it."""
     found = user_frame(frame)
+    while found is not None and _was_given(found, child):
+        outer = user_frame(found.f_back)
+        if outer is None:
+            break
+        found = outer
     if found is not None:
         births.note_placement(parent, name, location_of(found))
+
+
+def _was_given(frame: FrameType, child: torch.nn.Module) -> bool:
+    """Whether `child` is an argument of the function that the frame runs (and not the object that it runs on)."""
+    code = frame.f_code
+    count = code.co_argcount + code.co_kwonlyargcount
+    variadic = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    values = [frame.f_locals.get(name) for name in code.co_varnames[: count + variadic]]
+    if values and code.co_argcount and values[0] is child:
+        return False
+    flat = [item for value in values for item in _items(value)]
+    return any(item is child for item in flat)
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, tuple):
+        return list(value)
+    return list(value.values()) if type(value) is dict else [value]

@@ -14,7 +14,7 @@ from modlint.trace.placement import repeated_places
 from modlint.trace.sources import is_users
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from modlint.graph import Location
 
@@ -33,6 +33,7 @@ class LiveModel:
     _by_path: dict[str, torch.nn.Module] = field(default_factory=dict)
     _modules: dict[int, torch.nn.Module] = field(default_factory=dict)
     _originals: dict[int, torch.nn.Module] = field(default_factory=dict)
+    _marks: dict[int, Origin] | None = None
     _strangers: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -105,49 +106,63 @@ class LiveModel:
 
     def origin(self, module: torch.nn.Module) -> Origin:
         """Where the instance was created: on a class, in a default argument, at module level or by a constructor."""
-        return self._origins().get(id(self._original(module)), Origin.CONSTRUCTOR)
+        if self._marks is None:
+            self._marks = self._origins()
+        return self._marks.get(id(self._original(module)), Origin.CONSTRUCTOR)
 
     def _origins(self) -> dict[int, Origin]:
         found: dict[int, Origin] = {}
         for cls in _user_classes(self._modules.values()):
             for function in (vars(cls).get("__init__"), vars(cls).get("forward")):
-                defaults = [
-                    *(getattr(function, "__defaults__", None) or ()),
-                    *(getattr(function, "__kwdefaults__", None) or {}).values(),
-                ]
-                _mark(found, defaults, Origin.DEFAULT_ARGUMENT)
+                keywords = getattr(function, "__kwdefaults__", None) or {}
+                _mark(
+                    found,
+                    (*(getattr(function, "__defaults__", None) or ()), *keywords.values()),
+                    Origin.DEFAULT_ARGUMENT,
+                )
             _mark(found, vars(cls).values(), Origin.CLASS_ATTRIBUTE)
-            _mark(found, vars(sys.modules.get(cls.__module__, object)).values(), Origin.MODULE_LEVEL)
+            _mark(found, globals_of(cls).values(), Origin.MODULE_LEVEL)
         found.pop(id(self._original(self.root)), None)
         return found
 
 
-def _user_classes(modules: object) -> list[type]:
-    classes = dict.fromkeys(cls for module in modules for cls in type(module).__mro__)  # type: ignore[attr-defined]
-    return [cls for cls in classes if _is_users_class(cls)]
+def _user_classes(modules: Iterable[torch.nn.Module]) -> list[type]:
+    classes = dict.fromkeys(cls for module in modules for cls in type(module).__mro__)
+    return [cls for cls in classes if is_users(str(globals_of(cls).get("__file__", "<")))]
 
 
-def _is_users_class(cls: type) -> bool:
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    return file is not None and is_users(file)
+def globals_of(cls: type) -> Mapping[str, Any]:
+    """The names of the module that defines a class."""
+    for function in vars(cls).values():
+        space = getattr(function, "__globals__", None)
+        if isinstance(space, dict) and space.get("__name__") == cls.__module__:
+            return space
+    return vars(sys.modules.get(cls.__module__, object))
 
 
-def _mark(found: dict[int, Origin], values: object, origin: Origin) -> None:
-    for value in values:  # type: ignore[attr-defined]
-        if isinstance(value, torch.nn.Module):
-            for part in value.modules():
+def _mark(found: dict[int, Origin], values: Iterable[Any], origin: Origin) -> None:
+    for value in values:
+        for held in _held(value):
+            for part in held.modules():
                 found.setdefault(id(part), origin)
+
+
+def _held(value: Any) -> list[torch.nn.Module]:
+    """The modules in a value: itself, or what a plain list or dict holds."""
+    if isinstance(value, (list, tuple)):
+        items: Iterable[Any] = value
+    else:
+        items = value.values() if type(value) is dict else (value,)
+    return [item for item in items if isinstance(item, torch.nn.Module)]
 
 
 def _name_in_source(module: torch.nn.Module, root: torch.nn.Module) -> str:
     """The class attribute, global, attribute or list that holds an instance which is not registered."""
     for owner in root.modules():
         spaces: list[Mapping[str, Any]] = [vars(cls) for cls in type(owner).__mro__]
-        spaces += [vars(sys.modules.get(type(owner).__module__, object)), vars(owner)]
-        for space in spaces:
+        for space in (*spaces, globals_of(type(owner)), vars(owner)):
             for name, value in space.items():
-                held = value if isinstance(value, (list, tuple)) else (value,)
-                if any(item is module for item in held):
+                if not name.startswith("__") and any(item is module for item in _held(value)):
                     return name
     return ""
 

@@ -48,12 +48,13 @@ def user_frame(frame: FrameType | None) -> FrameType | None:
 
 def location_of(frame: FrameType) -> Location:
     """The span of the expression that the frame is evaluating; the whole line where Python keeps no columns (3.10)."""
-    return _located(frame.f_code, frame.f_lasti, frame.f_lineno)
+    code = frame.f_code
+    return _located(code, code.co_filename, frame.f_lasti, frame.f_lineno)
 
 
 @functools.lru_cache(maxsize=65536)
-def _located(code: CodeType, instruction: int, line: int) -> Location:
-    filename = code.co_filename
+def _located(code: CodeType, filename: str, instruction: int, line: int) -> Location:
+    # The file is a key of its own: code objects of equal text in two files are equal.
     if hasattr(code, "co_positions"):
         row, end_row, start, end = _positions(code)[instruction // 2]
         if row is not None and end_row is not None and start is not None and end is not None:
@@ -75,14 +76,15 @@ def _column(filename: str, row: int, offset: int) -> int:
 
 def asks_for_type(frame: FrameType) -> bool:
     """Whether the frame is evaluating `isinstance(...)` or a class pattern of `match`."""
-    return _asks(frame.f_code, frame.f_lasti, frame.f_lineno)
+    code = frame.f_code
+    return _asks(code, code.co_filename, frame.f_lasti, frame.f_lineno)
 
 
 @functools.lru_cache(maxsize=4096)
-def _asks(code: CodeType, instruction: int, line: int) -> bool:
+def _asks(code: CodeType, filename: str, instruction: int, line: int) -> bool:
     if dis.opname[code.co_code[instruction]] == "MATCH_CLASS":
         return True
-    place = _located(code, instruction, line)
+    place = _located(code, filename, instruction, line)
     text = linecache.getline(place.filename, place.row)
     return "isinstance(" in (text[place.column - 1 : place.end_column] if place.row == place.end_row else text)
 
