@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import inspect
 import pkgutil
 import sys
 import warnings
@@ -25,10 +24,10 @@ def classes() -> dict[type[nn.Module], list[str]]:
         _import_all(importlib.import_module(package))
     found: dict[type[nn.Module], list[str]] = {}
     for module_name, module in sorted(sys.modules.items()):
-        if not module_name.startswith("torch."):
+        if not module_name.startswith((*COVERED, "torch.quantization")):
             continue
         for name, value in vars(module).items():
-            if inspect.isclass(value) and issubclass(value, nn.Module) and _within(value.__module__):
+            if isinstance(value, type) and issubclass(value, nn.Module) and _within(value.__module__):
                 found.setdefault(value, []).append(f"{module_name}.{name}")
     return found
 

@@ -14,7 +14,7 @@ from catalogue.cases import every
 from catalogue.measure import Case, Measured, build, measure
 from catalogue.sharing import differing, separate, shared
 
-from modlint.catalogue import Catalogue, state_of_expressions
+from modlint.catalogue import NOT_NONE, Catalogue, state_of_expressions
 from modlint.graph import StateClass, Trait
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _rewrites(case: Case) -> frozenset[str]:
 
 
 def arguments(entry: Entry, case: Case) -> Mapping[str, object]:
-    """The literal arguments of a case, bound; those that are no literals are left unknown."""
+    """The literal arguments of a case, bound; of those that are no literals it is known that they are not None."""
     call = ast.parse(case.expression, mode="eval").body
     assert isinstance(call, ast.Call)
     words = {word.arg: _literal(word.value) for word in call.keywords if word.arg is not None}
@@ -119,12 +119,10 @@ def arguments(entry: Entry, case: Case) -> Mapping[str, object]:
 
 
 def _literal(node: ast.expr) -> object:
-    from modlint.catalogue import UNKNOWN
-
     try:
         return ast.literal_eval(node)
     except ValueError:
-        return UNKNOWN
+        return NOT_NONE  # a call, or a function by name
 
 
 @cache

@@ -112,7 +112,9 @@ def _quantized() -> Iterator[Case]:
     package = f"{_AO}.quantized"
     for d, inputs in _BY_DIMENSION.items():
         yield from cases_of(package, f"Conv{d}d", quantized(inputs), "4, 3, 3")
-        yield from cases_of(package, f"InstanceNorm{d}d", quantized(inputs), f"4, {_AFFINE}, 0.1, 0")
+        # Only qnnpack has transposed convolutions of one output channel per group and of several.
+        yield from cases_of(package, f"ConvTranspose{d}d", quantized(inputs), "4, 3, 3", engine="qnnpack" if d < 3 else "")
+        yield from cases_of(package, f"InstanceNorm{d}d", quantized(inputs), f"4, {_AFFINE}, 0.1, 0", "4, None, None, 0.1, 0")
         if d > 1:
             yield from cases_of(package, f"BatchNorm{d}d", quantized(inputs), "4")
     rows = quantized(_ROWS)
@@ -121,8 +123,8 @@ def _quantized() -> Iterator[Case]:
     yield from cases_of(package, "DeQuantize ReLU6 Dropout", rows)
     yield from cases_of(package, "ELU Hardswish LeakyReLU Sigmoid PReLU", rows, "0.1, 0")
     yield from cases_of(package, "Softmax", rows, "-1")
-    yield from cases_of(package, "LayerNorm", rows, f"4, {_AFFINE}, 0.1, 0")
-    yield from cases_of(package, "GroupNorm", quantized(_IMAGE), f"2, 4, {_AFFINE}, 0.1, 0")
+    yield from cases_of(package, "LayerNorm", rows, f"4, {_AFFINE}, 0.1, 0", "4, None, None, 0.1, 0")
+    yield from cases_of(package, "GroupNorm", quantized(_IMAGE), f"2, 4, {_AFFINE}, 0.1, 0", "2, 4, None, None, 0.1, 0")
     yield from cases_of(package, "Embedding", lambda n: (torch.randint(10, (3, 4)),), "10, 12")
     yield from cases_of(package, "EmbeddingBag", lambda n: (torch.randint(10, (12,)), torch.tensor([0, 5])), "10, 12")
 

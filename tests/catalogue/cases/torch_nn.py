@@ -137,7 +137,7 @@ def _losses() -> Iterator[Case]:
 
 
 def _linear() -> Iterator[Case]:
-    yield from cases_of("Linear", ROWS, "4, 3", "4, 3, False")
+    yield from cases_of("Linear modules.linear.NonDynamicallyQuantizableLinear", ROWS, "4, 3", "4, 3, False")
     yield from cases_of("Bilinear", tensors((5, 4), (5, 3)), "4, 3, 2")
     yield from cases_of("LazyLinear", ROWS, "3", "3, False")
     for d, inputs in BY_DIMENSION.items():

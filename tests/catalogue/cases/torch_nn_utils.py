@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from catalogue.cases.torch_nn import IMAGE, ROWS, tensors
 from catalogue.measure import Case
 
@@ -45,5 +46,16 @@ def cases() -> Iterator[Case]:
     yield Case(f"{_UTILS}.convert_conv3d_weight_memory_format({volume}, torch.channels_last_3d)", shape)
     yield Case(f"{_UTILS}.fuse_conv_bn_eval(torch.nn.Conv2d(4, 4, 2).eval(), {_NORM}.eval())", IMAGE)
     yield Case(f"{_UTILS}.fuse_linear_bn_eval({_LINEAR}.eval(), torch.nn.BatchNorm1d(3).eval())", ROWS)
+    yield from _parametrizations()
     yield Case(f"torch.nn.SyncBatchNorm.convert_sync_batchnorm({_NORM})", IMAGE)
     yield Case(f"torch.nn.SyncBatchNorm.convert_sync_batchnorm({_CONV})", IMAGE)
+
+
+def _parametrizations() -> Iterator[Case]:
+    """The modules that the functions of `parametrizations` register, on matrices of their own."""
+    matrix = tensors((3, 4))
+    yield Case(f"{_NEW}._SpectralNorm(torch.randn(3, 4))", matrix)
+    yield Case(f"{_NEW}._WeightNorm()", lambda n: (torch.rand(3, 1) + n, torch.randn(3, 4)))
+    for kind in ("matrix_exp", "cayley", "householder"):
+        made = f"{_NEW}._OrthMaps.{kind}"
+        yield Case(f"{_NEW}._Orthogonal(torch.randn(4, 4), {made}, use_trivialization=False)", tensors((4, 4)))
