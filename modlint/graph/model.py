@@ -175,5 +175,6 @@ class Use:
     condition: Condition = ALWAYS
     frozen: bool = False  # the instance is in eval mode at this use, so nothing tracked is written
     recomputed: bool = False  # runs again in backward (activation checkpointing)
+    recomputed_by: Place | None = None  # the checkpoint call
     loop: int | None = None  # number of the loop execution that repeats this call site, if any
     consumes: tuple[int, ...] = ()  # orders of the uses whose outputs reach the inputs

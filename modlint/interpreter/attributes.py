@@ -1,0 +1,381 @@
+"""Attributes and items: reading and writing them on every kind of value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modlint.interpreter import classes, methods, scope
+from modlint.interpreter.iteration import item_of, iterate
+from modlint.interpreter.values import (
+    MISSING,
+    BoundV,
+    CallArgs,
+    Choice,
+    ClassV,
+    Descriptor,
+    DictObj,
+    ExtMethod,
+    ExtV,
+    FuncV,
+    ListObj,
+    ModuleObj,
+    Obj,
+    PartialV,
+    Placement,
+    PyModule,
+    SuperV,
+    Sym,
+    Tensor,
+    Value,
+    is_const,
+)
+
+if TYPE_CHECKING:
+    from modlint.graph import Site
+    from modlint.interpreter.interpreter import Interpreter
+
+SHAPES = frozenset({"shape", "device", "dtype", "ndim", "requires_grad", "is_cuda", "layout", "itemsize"})
+_VIEWS = frozenset({"data", "T", "mT", "real"})
+
+
+def get_attr(m: Interpreter, base: Value, name: str, site: Site | None, reading: bool = True) -> Value:
+    """`base.name`. `reading` is False where the value is read only to be updated."""
+    return m.split(base, lambda b: _get(m, b, name, site, reading))
+
+
+def _get(m: Interpreter, base: Value, name: str, site: Site | None, reading: bool) -> Value:
+    if isinstance(base, ModuleObj):
+        return module_attr(m, base, name, site, reading)
+    if isinstance(base, ExtV):
+        return ExtV(f"{base.dotted}.{name}")
+    if isinstance(base, Sym):
+        return _symbol_attr(m, base, name)
+    if isinstance(base, PyModule):
+        return scope.attribute(m, base, name)
+    if isinstance(base, Obj):
+        return _object_attr(m, base, name, site)
+    if isinstance(base, ClassV):
+        return class_attr(m, base, name, site)
+    if isinstance(base, SuperV):
+        return _super_attr(m, base, name, site)
+    if isinstance(base, Tensor):
+        return _tensor_attr(m, base, name)
+    if isinstance(base, Descriptor) and name in {"setter", "getter", "fget"}:
+        return ExtV("builtins.property")
+    if isinstance(base, PartialV) and name in {"func", "args", "keywords"}:
+        return {"func": base.func, "args": base.args, "keywords": m.new_dict(dict(base.kwargs))}[name]
+    if isinstance(base, FuncV | BoundV) and name in {"__name__", "__qualname__"}:
+        return getattr(base if isinstance(base, FuncV) else base.func, "name", m.unknown("a function's name"))
+    if isinstance(base, BoundV) and name == "__self__":
+        return base.receiver
+    handler = methods.method_of(base, name)
+    if handler is not None:
+        return ExtMethod(base, name, handler)
+    return m.unknown("an attribute that is not modelled", m.taint_of(base))
+
+
+def _symbol_attr(m: Interpreter, base: Sym, name: str) -> Value:
+    if name in SHAPES:
+        found = m.symbol("attr", base, name)
+        found.taint, found.src = 0, frozenset()
+        return found
+    if base.op in {"data", "join"}:
+        handler = methods.data_method(name)
+        if handler is not None:
+            return ExtMethod(base, name, handler)
+    return m.symbol("attr", base, name)
+
+
+def _tensor_attr(m: Interpreter, base: Tensor, name: str) -> Value:
+    if name in _VIEWS:
+        return base
+    if name in SHAPES:
+        return m.symbol("attr-of", id(base), name)
+    return ExtMethod(base, name, methods.tensor_method)
+
+
+# -- modules -----------------------------------------------------------------------------------------------------
+
+
+def module_attr(m: Interpreter, obj: ModuleObj, name: str, site: Site | None, reading: bool = True) -> Value:
+    """An attribute of a module instance, as nn.Module's lookup finds it."""
+    if name in obj.cells:
+        if reading:
+            m.read_attr(obj, name)
+        return m.live(obj.cells[name])
+    if name in obj.mods:
+        return m.live(obj.mods[name])
+    if name in obj.tensors:
+        if reading:
+            m.read_attr(obj, name)
+        return m.live(obj.tensors[name])
+    value = classes.find_any(obj.cls, name)
+    if value is not MISSING:
+        return _bind(m, value, obj, site, name)
+    return _library_attr(m, obj, name, site)
+
+
+def _library_attr(m: Interpreter, obj: ModuleObj, name: str, site: Site | None) -> Value:
+    special = m.special_attr(obj, name)
+    if special is not MISSING:
+        return special
+    handler = m.module_method(obj, name)
+    if handler is not None:
+        return ExtMethod(obj, name, handler)
+    known = m.library_attr(obj, name)
+    if known is not MISSING:
+        return known
+    getter = classes.find_any(obj.cls, "__getattr__")
+    if isinstance(getter, FuncV) and not name.startswith("__"):
+        return m.call(BoundV(getter, obj), CallArgs((name,), {}, site))
+    return m.symbol("attr-of", id(obj), name)
+
+
+def _bind(m: Interpreter, value: Value, receiver: Value, site: Site | None, name: str = "") -> Value:
+    """What a name on the class gives on an instance."""
+    value = m.live(value)
+    if isinstance(value, FuncV):
+        return BoundV(value, receiver)
+    if isinstance(value, Descriptor):
+        return _through_descriptor(m, value, receiver, site, name)
+    if isinstance(value, ModuleObj) and isinstance(receiver, ModuleObj):
+        m.set(value.facts, "class-attribute", True)
+        if "name" not in value.facts:
+            m.set(value.facts, "name", name)
+    return value
+
+
+def _through_descriptor(m: Interpreter, value: Descriptor, receiver: Value, site: Site | None, name: str) -> Value:
+    if value.kind == "staticmethod":
+        return value.func
+    if value.kind == "classmethod":
+        return BoundV(value.func, getattr(receiver, "cls", receiver))
+    result = m.call(BoundV(value.func, receiver), CallArgs((), {}, site))
+    if value.kind == "cached_property" and isinstance(receiver, ModuleObj | Obj) and name:
+        m.set(receiver.cells, name, result)
+    return result
+
+
+def _object_attr(m: Interpreter, base: Obj, name: str, site: Site | None) -> Value:
+    if name in base.cells:
+        return m.live(base.cells[name])
+    value = classes.find_any(base.cls, name)
+    if value is not MISSING:
+        return _bind(m, value, base, site, name)
+    if name in {"__class__"}:
+        return base.cls
+    if name == "__dict__":
+        return m.new_dict(dict(base.cells))
+    handler = methods.object_method(base, name)
+    if handler is not None:
+        return ExtMethod(base, name, handler)
+    getter = classes.find_any(base.cls, "__getattr__")
+    if isinstance(getter, FuncV) and not name.startswith("__"):
+        return m.call(BoundV(getter, base), CallArgs((name,), {}, site))
+    return m.symbol("attr-of", id(base), name)
+
+
+def class_attr(m: Interpreter, cls: ClassV, name: str, site: Site | None) -> Value:
+    """`Class.name`."""
+    if name in {"__name__", "__qualname__"}:
+        return cls.name
+    value = m.live(classes.find_any(cls, name))
+    if value is MISSING:
+        base, _ = classes.find(cls, name)
+        if isinstance(base, ExtV):
+            return ExtV(f"{base.dotted}.{name}")
+        return m.symbol("attr-of", id(cls), name)
+    if isinstance(value, Descriptor) and value.kind in {"staticmethod", "classmethod"}:
+        return value.func if value.kind == "staticmethod" else BoundV(value.func, cls)
+    if isinstance(value, ModuleObj) and cls.is_module:
+        m.set(value.facts, "class-attribute", True)
+        m.set(value.facts, "name", name)
+    return value
+
+
+def _super_attr(m: Interpreter, base: SuperV, name: str, site: Site | None) -> Value:
+    receiver = base.receiver
+    cls = receiver if isinstance(receiver, ClassV) else receiver.cls
+    owner, value = classes.find(cls, name, base.start)
+    if value is not MISSING:
+        return _bind(m, value, receiver, site, name)
+    if isinstance(owner, ExtV) and isinstance(receiver, ModuleObj):
+        return m.super_method(receiver, owner, name)
+    if isinstance(receiver, ModuleObj):
+        return m.super_method(receiver, ExtV("torch.nn.Module"), name)
+    if name == "__init__" and isinstance(receiver, Obj):
+        return ExtV("builtins.object.__init__")
+    if name == "__new__":
+        return ExtV("builtins.object.__new__")
+    return m.unknown("super() of a library class")
+
+
+def set_attr(
+    m: Interpreter, base: Value, name: str, value: Value, place: Placement | None = None, update: bool = False
+) -> None:
+    """`base.name = value`."""
+    m.split(base, lambda b: _set(m, b, name, value, place, update))
+
+
+def _set(m: Interpreter, base: Value, name: str, value: Value, place: Placement | None, update: bool) -> None:
+    if isinstance(base, ModuleObj):
+        setter = classes.find_any(base.cls, name)
+        if isinstance(setter, Descriptor) and setter.setter is not None:
+            m.call(BoundV(setter.setter, base), CallArgs((value,), {}, None))
+        else:
+            m.set_module_attr(base, name, value, place, update)
+    elif isinstance(base, Obj | ClassV):
+        setter = classes.find_any(getattr(base, "cls", None), name)
+        if isinstance(setter, Descriptor) and setter.setter is not None:
+            m.call(BoundV(setter.setter, base), CallArgs((value,), {}, None))
+        else:
+            m.set(base.cells, name, value)
+    elif isinstance(base, PyModule):
+        m.set(base.cells, name, value)
+    elif isinstance(base, Tensor) and name == "data":
+        m.write_tensor(base, m.taint_of(value), value is base)
+    elif isinstance(base, Tensor) and name == "requires_grad" and base.owner is not None:
+        m.set(base.owner.facts, "frozen", value is False)
+
+
+def delete_attr(m: Interpreter, base: Value, name: str) -> None:
+    """`del base.name`."""
+    base = m.live(base)
+    for cells in (getattr(base, "cells", {}), getattr(base, "mods", {}), getattr(base, "tensors", {})):
+        if name in cells:
+            m.set(cells, name, MISSING)
+
+
+# -- items -------------------------------------------------------------------------------------------------------
+
+
+def get_item(m: Interpreter, base: Value, index: Value, site: Site | None) -> Value:
+    """`base[index]`."""
+    return m.split(base, lambda b: m.split(index, lambda i: _item(m, b, i, site)))
+
+
+def _item(m: Interpreter, base: Value, index: Value, site: Site | None) -> Value:
+    if isinstance(base, DictObj):
+        return dict_item(m, base, index)
+    if isinstance(base, ModuleObj):
+        return m.module_item(base, index, site)
+    if isinstance(base, Sym):
+        if base.op in {"data", "join"} or isinstance(index, slice | tuple):
+            return m.data(base.taint, base.src)
+        return item_of(m, base, index)
+    if type(base) is tuple or isinstance(base, ListObj | str):
+        return _sequence_item(m, base, index)
+    if isinstance(base, Tensor):
+        return base
+    if isinstance(base, ClassV | ExtV):
+        return base  # a generic alias
+    user = classes.find_any(getattr(base, "cls", None), "__getitem__")
+    if isinstance(user, FuncV):
+        return m.call(BoundV(user, base), CallArgs((index,), {}, site))
+    return m.unknown("an item that is not modelled", m.taint_of(base))
+
+
+def _sequence_item(m: Interpreter, base: Value, index: Value) -> Value:
+    items: Any = base if not isinstance(base, ListObj) else m.live(base.cells["items"])
+    if type(items) is Choice:
+        return m.lift(items, lambda v: _pick(m, v, index))
+    picked = _pick(m, items, index)
+    return m.new_list(picked) if isinstance(index, slice) and isinstance(base, ListObj) and type(picked) is tuple else picked
+
+
+def _pick(m: Interpreter, items: Value, index: Value) -> Value:
+    index = m.concrete(index) if not isinstance(index, slice) else index
+    if type(items) is Sym:
+        if isinstance(index, slice):
+            return m.symbol("item", items, f"{index}")
+        return item_of(m, items, index if index is not MISSING else m.unknown("an index"))
+    try:
+        return items[index]
+    except (TypeError, IndexError, ValueError):
+        return m.unknown("gave up: index not known or out of range")
+
+
+def dict_item(m: Interpreter, base: DictObj, index: Value) -> Value:
+    """`d[key]`: the entry, alternatives by key when the key is not known, or what the default factory makes."""
+    items = m.dict_items(base)
+    key = m.key_of(index)
+    if key in items and items[key] is not MISSING:
+        return m.live(items[key])
+    if type(index) is Sym and 0 < len(items) <= 8 and not base.open:
+        return alternatives(m, index, items)
+    if base.factory is not None:
+        made = m.call(base.factory, CallArgs((), {}, None))
+        m.set(base.cells, "items", {**items, key: made})
+        return made
+    return m.symbol("item", m.unknown("an open dict"), 0) if base.open else m.unknown("gave up: key not known")
+
+
+def alternatives(m: Interpreter, index: Sym, items: dict[Any, Value]) -> Value:
+    """The entries of a table under the conditions that the key is theirs."""
+    from modlint.graph.paths import conjoin
+    from modlint.interpreter.operators import compare
+
+    found = []
+    for key, value in items.items():
+        if is_const(key):
+            true, _ = m.truth(compare(m, "==", index, key))
+            both = conjoin(m.pc, true)
+            if both:
+                found.append((both, value))
+    return m.join(found) if found else m.unknown("gave up: key not known")
+
+
+def set_item(m: Interpreter, base: Value, index: Value, value: Value, place: Placement | None) -> None:
+    """`base[index] = value`."""
+    if isinstance(base, DictObj):
+        m.set(base.cells, "items", {**m.dict_items(base), m.key_of(index): value})
+        m.wrote_into(base, m.taint_of(value))
+    elif isinstance(base, ListObj):
+        _set_list_item(m, base, index, value)
+        m.wrote_into(base, m.taint_of(value))
+    elif isinstance(base, ModuleObj):
+        m.set_module_item(base, index, value, place)
+    elif isinstance(base, Tensor):
+        m.write_tensor(base, m.taint_of(value), m.taint_of(index) != 0)
+    else:
+        user = classes.find_any(getattr(base, "cls", None), "__setitem__")
+        if isinstance(user, FuncV):
+            m.call(BoundV(user, base), CallArgs((index, value), {}, None))
+
+
+def _set_list_item(m: Interpreter, base: ListObj, index: Value, value: Value) -> None:
+    items = m.live(base.cells["items"])
+    where = index if isinstance(index, slice) else m.concrete(index)
+    if type(items) is not tuple:
+        return
+    changed = list(items)
+    try:
+        if isinstance(where, slice):
+            changed[where] = iterate(m, value)
+        else:
+            changed[where] = value
+    except (TypeError, IndexError, ValueError):
+        m.set(base.cells, "items", m.unknown("gave up: item set at an unknown index"))
+        return
+    m.set(base.cells, "items", tuple(changed))
+
+
+def delete_item(m: Interpreter, base: Value, index: Value) -> None:
+    """`del base[index]`."""
+    base = m.live(base)
+    if isinstance(base, DictObj):
+        items = dict(m.dict_items(base))
+        items.pop(m.key_of(index), None)
+        m.set(base.cells, "items", items)
+    elif isinstance(base, ListObj):
+        items = m.live(base.cells["items"])
+        where = index if isinstance(index, slice) else m.concrete(index)
+        if type(items) is tuple and isinstance(where, int | slice):
+            changed = list(items)
+            try:
+                del changed[where]
+            except IndexError:
+                return
+            m.set(base.cells, "items", tuple(changed))
+    elif isinstance(base, ModuleObj):
+        m.delete_module_item(base, index)

@@ -1,0 +1,173 @@
+"""What the interpreter saw of one model -> UseGraph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modlint.graph import ALWAYS, Instance, Manner, Origin, Slot, Use, UseGraph
+from modlint.interpreter import classes, states
+from modlint.interpreter.values import DictObj, ListObj, ModuleObj, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modlint.graph import State
+    from modlint.interpreter.interpreter import Interpreter
+    from modlint.interpreter.tracking import RawUse
+
+MOST_SLOTS = 4096
+_SHARED_WORDS = ("shared", "share", "tied", "tie_", "tying", "reuse", "siamese", "common")
+_ORIGINS = {
+    "default-argument": Origin.DEFAULT_ARGUMENT,
+    "class-attribute": Origin.CLASS_ATTRIBUTE,
+    "module-level": Origin.MODULE_LEVEL,
+}
+
+
+def build(m: Interpreter, root: ModuleObj, model: str, restricted: bool) -> UseGraph:
+    """The graph of one forward pass of `root`.
+
+    `restricted`: leave out uses that depend on constructor arguments which are not known here.
+    """
+    uses = _uses(m, restricted)
+    slots = _slots(m, root)
+    objects = {root.id: root} | {obj.id: obj for _, obj, _, _ in slots} | {use.obj.id: use.obj for use in uses}
+    paths: dict[int, list[Slot]] = {}
+    for path, obj, place, repeated in slots:
+        paths.setdefault(obj.id, []).append(
+            Slot(path, place, Manner.REPEATED if repeated else Manner.ASSIGNED),
+        )
+    memo: dict[int, State] = {}
+    used = {use.obj.id for use in uses}
+    local = {obj.id for obj in m.modules}
+    keys = {id_: f"i{index}" for index, id_ in enumerate(objects)}
+    graph = UseGraph(model)
+    for id_, obj in objects.items():
+        graph.add_instance(_instance(m, obj, keys[id_], paths.get(id_, []), memo, used, id_ in local))
+    for use in uses:
+        graph.add_use(_use(m, use, keys, paths, root))
+    return graph
+
+
+def _uses(m: Interpreter, restricted: bool) -> list[RawUse]:
+    if not restricted:
+        return m.uses
+    kept: dict[int, RawUse] = {}
+    for use in m.uses:
+        cond = m.unconfigured(use.cond)
+        if cond and (use.parent is None or use.parent in kept):
+            kept[use.order] = use._replace(cond=cond)
+    return list(kept.values())
+
+
+def _instance(
+    m: Interpreter, obj: ModuleObj, key: str, slots: list[Slot], memo: dict[int, State], used: set[int], local: bool
+) -> Instance:
+    own = states.own_state(m, obj)
+    name = m.live(obj.facts.get("name", ""))
+    return Instance(
+        key,
+        classes.type_name(obj),
+        states.full_state(m, obj, memo, used),
+        own,
+        tuple(slots),
+        obj.created,
+        Origin.CONSTRUCTOR if local else _origin(m, obj),
+        bool(obj.mods),
+        _shared(slots, name),
+        name if isinstance(name, str) else "",
+    )
+
+
+def _origin(m: Interpreter, obj: ModuleObj) -> Origin:
+    for fact, origin in _ORIGINS.items():
+        if obj.facts.get(fact):
+            return origin
+    return Origin.CONSTRUCTOR
+
+
+def _shared(slots: list[Slot], name: Value) -> str:
+    """A name that says the sharing is meant."""
+    for text in (*(slot.path.lower() for slot in slots), str(name).lower()):
+        for word in _SHARED_WORDS:
+            if word in text:
+                return f"the name {text!r} says so"
+    return ""
+
+
+def _use(m: Interpreter, use: RawUse, keys: dict[int, str], paths: dict[int, list[Slot]], root: ModuleObj) -> Use:
+    return Use(
+        use.order,
+        keys[use.obj.id],
+        use.parent,
+        use.site,
+        use.within,
+        _slot_path(use, paths, root),
+        use.times,
+        use.at_least,
+        use.cond or ALWAYS,
+        use.frozen,
+        use.recomputed is not None,
+        use.recomputed,
+        use.loop,
+        tuple(sorted(use.consumes)),
+    )
+
+
+def _slot_path(use: RawUse, paths: dict[int, list[Slot]], root: ModuleObj) -> str | None:
+    if use.slot is None:
+        return None
+    owner, name = use.slot
+    if owner is root:
+        return name
+    found = paths.get(owner.id)
+    return f"{found[0].path}.{name}" if found else None
+
+
+def _slots(m: Interpreter, root: ModuleObj) -> list[tuple[str, ModuleObj, object, bool]]:
+    """Every path at which a module is registered, or kept in a plain list or dict, below the root."""
+    found: list[tuple[str, ModuleObj, object, bool]] = []
+    seen: dict[int, int] = {}
+    stack: list[tuple[str, ModuleObj, tuple[int, ...]]] = [("", root, (root.id,))]
+    while stack and len(found) < MOST_SLOTS:
+        prefix, obj, above = stack.pop(0)
+        for name, child, kept in _held(m, obj):
+            if child.id in above:
+                continue
+            path = f"{prefix}.{name}" if prefix else name
+            place, repeated = _placed(m, obj, name, child, kept)
+            found.append((path, child, place, repeated and child.id in seen))
+            seen[child.id] = seen.get(child.id, 0) + 1
+            if seen[child.id] == 1:
+                stack.append((path, child, (*above, child.id)))
+    return found
+
+
+def _placed(m: Interpreter, obj: ModuleObj, name: str, child: ModuleObj, kept: bool) -> tuple[object, bool]:
+    placement = obj.places.get(name) if not kept else m.listed.get(child.id)
+    repeat = m.repeats.get(child.id)
+    if repeat is not None:
+        return repeat, True
+    return (None, False) if placement is None else (placement.site, placement.repeated)
+
+
+def _held(m: Interpreter, obj: ModuleObj) -> Iterator[tuple[str, ModuleObj, bool]]:
+    for name, child in obj.mods.items():
+        for one in m.possible(m.live(child)):
+            if isinstance(one, ModuleObj):
+                yield name, one, False
+    for name, value in obj.cells.items():
+        value = m.live(value)
+        items: Value = None
+        if isinstance(value, ListObj):
+            items = m.live(value.cells["items"])
+        elif type(value) is tuple:
+            items = value
+        if type(items) is tuple:
+            for index, item in enumerate(items):
+                if isinstance(item, ModuleObj):
+                    yield f"{name}.{index}", item, True
+        elif isinstance(value, DictObj):
+            for key, item in m.dict_items(value).items():
+                if isinstance(item, ModuleObj):
+                    yield f"{name}.{key}", item, True

@@ -1,0 +1,280 @@
+"""Calls: functions of the tree, classes of the tree, library names, and whatever else can be called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modlint.interpreter import classes, library
+from modlint.interpreter.expressions import evaluate
+from modlint.interpreter.frames import Frame
+from modlint.interpreter.machine import Dead
+from modlint.interpreter.values import (
+    MISSING,
+    BoundV,
+    CallArgs,
+    ClassV,
+    DictObj,
+    ExtMethod,
+    ExtV,
+    FuncV,
+    ListObj,
+    ModuleObj,
+    Obj,
+    PartialV,
+    Placement,
+    Sym,
+    Value,
+    is_const,
+)
+from modlint.syntax import ir
+
+if TYPE_CHECKING:
+    from modlint.interpreter.interpreter import Interpreter
+
+DEEPEST = 60  # calls within calls
+RECURSIONS = 6  # activations of one function at a time
+
+
+def call(m: Interpreter, func: Value, args: CallArgs) -> Value:
+    """Call a value."""
+    return m.split(func, lambda f: _call(m, f, args))
+
+
+def _call(m: Interpreter, func: Value, args: CallArgs) -> Value:
+    m.tick()
+    if isinstance(func, FuncV):
+        return call_function(m, func, args)
+    if isinstance(func, BoundV):
+        return _call_bound(m, func, args)
+    if isinstance(func, ModuleObj):
+        return m.call_module(func, args)
+    if isinstance(func, ClassV):
+        return instantiate(m, func, args)
+    if isinstance(func, ExtV):
+        return library.call(m, func.dotted, args)
+    if isinstance(func, ExtMethod):
+        return func.handler(m, func.receiver, args, func.name)
+    if isinstance(func, PartialV):
+        return _call_partial(m, func, args)
+    if isinstance(func, Obj):
+        method = classes.find_any(func.cls, "__call__")
+        if isinstance(method, FuncV):
+            return call_function(m, method, prepend(args, func))
+    if func is None or is_const(func):
+        raise Dead  # not callable: this path raises
+    return unknown_call(m, func, args)
+
+
+def unknown_call(m: Interpreter, func: Value, args: CallArgs) -> Value:
+    """The result of what cannot be followed: data that depends on the arguments."""
+    values = (*args.args, *args.kwargs.values())
+    if m.run is not None and any(isinstance(v, ModuleObj) for v in values):
+        m.note("a module is passed to a function that is not known")
+    taint, src = m.taint_of(func), m.src_of(func)
+    for value in values:
+        taint |= m.taint_of(value)
+        src = src | m.src_of(value)
+    if taint or src or (isinstance(func, Sym) and func.op == "data"):
+        return m.data(taint, src)
+    return m.unknown("a call that is not known")
+
+
+def prepend(args: CallArgs, receiver: Value) -> CallArgs:
+    """The arguments with a receiver before them."""
+    return args._replace(args=(receiver, *args.args), places=(None, *args.places))
+
+
+def _call_partial(m: Interpreter, func: PartialV, args: CallArgs) -> Value:
+    places = (None,) * len(func.args) + args.places
+    merged = args._replace(args=(*func.args, *args.args), kwargs={**func.kwargs, **args.kwargs}, places=places)
+    return call(m, func.func, merged)
+
+
+def _call_bound(m: Interpreter, bound: BoundV, args: CallArgs) -> Value:
+    func, receiver = bound.func, bound.receiver
+    if isinstance(receiver, ModuleObj) and isinstance(func, FuncV):
+        if func.name == "forward" and (m.run is None or m.run.of(receiver) is None):
+            return m.run_module(receiver, func, args)
+        if m.run is not None and m.run.of(receiver) is None and not func.name.startswith("__"):
+            return m.run_method(receiver, func, args)
+    if isinstance(func, FuncV):
+        return call_function(m, func, prepend(args, receiver))
+    return call(m, func, prepend(args, receiver))
+
+
+# -- functions ---------------------------------------------------------------------------------------------------
+
+
+def call_function(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
+    """Run a function of the tree and join what its paths return. Raises Dead when every path raises."""
+    if func.cached is not None:
+        key = _cache_key(args)
+        if key in func.cached:
+            return func.cached[key]
+        result = _activate(m, func, args)
+        m.set(func.cached, key, result)
+        return result
+    return _activate(m, func, args)
+
+
+def _cache_key(args: CallArgs) -> Any:
+    def of(value: Value) -> Any:
+        return (type(value), value) if is_const(value) or isinstance(value, ExtV) else id(value)
+
+    return (tuple(of(v) for v in args.args), tuple(sorted((k, str(of(v))) for k, v in args.kwargs.items())))
+
+
+def _activate(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
+    if len(m.stack) >= DEEPEST or m.stack.count(func.id) >= RECURSIONS:
+        m.note("gave up: recursion")
+        return unknown_call(m, m.unknown("gave up: recursion"), args)
+    frame = Frame(m.fresh(), "function", func.module, func.qualname, func.closure, None, func.owner)
+    bind_params(m, func, args, frame)
+    if isinstance(func.node, ir.Lambda):
+        m.stack.append(func.id)
+        try:
+            return evaluate(m, func.node.body, frame)
+        finally:
+            m.stack.pop()
+    return _run_body(m, func, frame)
+
+
+def _run_body(m: Interpreter, func: FuncV, frame: Frame) -> Value:
+    from modlint.interpreter.statements import execute
+
+    if func.generator:
+        frame.yields = {"items": ()}
+    start = len(m.pending)
+    m.stack.append(func.id)
+    try:
+        falls = execute(m, func.node.body, frame)  # type: ignore[union-attr]
+    finally:
+        m.stack.pop()
+    exits = m.take(start, frame)
+    if falls:
+        exits.append(m.here())
+    if not exits:
+        raise Dead
+    value = m.merge(exits)
+    if frame.yields is not None:
+        items = m.live(frame.yields["items"])
+        return m.new_iter(items) if type(items) is tuple else m.unknown("gave up: a generator with several paths")
+    return value
+
+
+def bind_params(m: Interpreter, func: FuncV, args: CallArgs, frame: Frame) -> None:
+    """Bind arguments to parameters, defaults where there are none; a missing argument is unknown."""
+    rest, kwargs = list(args.args), dict(args.kwargs)
+    spread, starred = kwargs.pop("**", None), kwargs.pop("*", None)
+    places = list(args.places) + [None] * (len(rest) - len(args.places))
+    for param in func.params:
+        name = param.name
+        if param.kind == "*":
+            frame.cells[name] = tuple(rest) if starred is None else starred
+            rest, places = [], []
+        elif param.kind == "**":
+            frame.cells[name] = m.new_dict(kwargs, spread is not None)
+            kwargs = {}
+        elif param.kind != "keyword" and rest:
+            frame.cells[name] = rest.pop(0)
+            _carry(frame, name, places.pop(0))
+        elif name in kwargs:
+            frame.cells[name] = kwargs.pop(name)
+            _carry(frame, name, args.named_places.get(name))
+        elif spread is not None or starred is not None:
+            frame.cells[name] = _maybe_given(m, func, name)
+        else:
+            frame.cells[name] = _default(m, func, name)
+    if func.params:
+        frame.first = frame.cells[func.params[0].name]
+
+
+def _carry(frame: Frame, name: str, place: Placement | None) -> None:
+    if place is not None:
+        frame.places[name] = place
+
+
+def _default(m: Interpreter, func: FuncV, name: str) -> Value:
+    if name not in func.defaults:
+        return m.symbol("param", func.id, name)
+    value = m.live(func.defaults[name])
+    if isinstance(value, ModuleObj):
+        m.set(value.facts, "default-argument", True)
+        if "name" not in value.facts:
+            m.set(value.facts, "name", name)
+    return value
+
+
+def _maybe_given(m: Interpreter, func: FuncV, name: str) -> Value:
+    """A parameter that an unknown `*args` or `**kwargs` may fill: its default, if there is one."""
+    return _default(m, func, name)
+
+
+# -- instances ---------------------------------------------------------------------------------------------------
+
+
+def instantiate(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
+    """Build an instance of a class of the tree."""
+    maker = classes.find_any(cls, "__new__")
+    if isinstance(maker, FuncV) and not cls.is_module:
+        made = call_function(m, maker, prepend(args, cls))
+        if not isinstance(made, Sym):
+            return made
+    if cls.is_module:
+        obj: Value = m.new_module(cls, args.site)
+        m.built.add(cls.id)
+    else:
+        obj = Obj(m.fresh(), cls)
+    _initialise(m, cls, obj, args)
+    return obj
+
+
+def _initialise(m: Interpreter, cls: ClassV, obj: Value, args: CallArgs) -> None:
+    owner, init = classes.find(cls, "__init__")
+    if cls.dataclass and not (isinstance(owner, ClassV) and isinstance(init, FuncV) and "#fields" not in owner.cells):
+        _init_dataclass(m, cls, obj, args)
+    elif isinstance(init, FuncV):
+        call_function(m, init, prepend(args, obj))
+    elif isinstance(owner, ExtV) and isinstance(obj, ModuleObj):
+        m.library_init(obj, owner, args)
+    elif isinstance(obj, Obj) and _is_namedtuple(cls):
+        _init_dataclass(m, cls, obj, args)
+
+
+def _is_namedtuple(cls: ClassV) -> bool:
+    return any(isinstance(base, ExtV) and base.dotted.endswith("NamedTuple") for base in cls.mro)
+
+
+def _init_dataclass(m: Interpreter, cls: ClassV, obj: Value, args: CallArgs) -> None:
+    fields: dict[str, None] = {}
+    for base in reversed(cls.mro):
+        if isinstance(base, ClassV):
+            fields.update(dict.fromkeys(base.cells.get("#fields", ())))
+    rest = list(args.args)
+    for name in fields:
+        if rest:
+            value = rest.pop(0)
+        elif name in args.kwargs:
+            value = args.kwargs[name]
+        else:
+            value = _field_default(m, cls, name)
+        m.set_attr(obj, name, value)
+    after = classes.find_any(cls, "__post_init__")
+    if isinstance(after, FuncV):
+        call_function(m, after, CallArgs((obj,), {}, args.site))
+
+
+def _field_default(m: Interpreter, cls: ClassV, name: str) -> Value:
+    value = m.live(classes.find_any(cls, name))
+    if value is MISSING:
+        return m.symbol("field", cls.id, name)
+    if isinstance(value, Obj) and "#factory" in value.cells:
+        return call(m, value.cells["#factory"], CallArgs((), {}, None))
+    if isinstance(value, Obj) and "#default" in value.cells:
+        return value.cells["#default"]
+    return value
+
+
+def container_of(value: Value) -> bool:
+    """Whether a value is a list or dict object."""
+    return isinstance(value, ListObj | DictObj)

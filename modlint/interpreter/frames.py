@@ -1,0 +1,62 @@
+"""A function's activation, and one execution of a module."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modlint.graph import Site
+    from modlint.interpreter.values import ClassV, ModuleObj, Placement, PyModule, Value
+
+
+class Frame:
+    """Local variables and what encloses them.
+
+    `cells` are the locals (of a class body: its namespace; of a module: its globals). `places` tells where the caller
+    wrote the argument that a parameter holds. `owner` is the class that the running method stands in.
+    """
+
+    __slots__ = ("cells", "first", "id", "kind", "module", "owner", "parent", "places", "qualname", "scopes", "yields")
+
+    def __init__(
+        self,
+        id: int,
+        kind: str,
+        module: PyModule,
+        qualname: str,
+        parent: Frame | None = None,
+        cells: dict[str, Value] | None = None,
+        owner: ClassV | None = None,
+    ) -> None:
+        self.id = id
+        self.kind = kind  # "module", "class", "function" or "comprehension"
+        self.module = module
+        self.qualname = qualname
+        self.parent = parent
+        self.cells: dict[str, Value] = {} if cells is None else cells
+        self.owner = owner
+        self.first: Value = None  # the first argument, for super()
+        self.places: dict[str, Placement] = {}
+        self.scopes: dict[str, str] = {}  # names declared global or nonlocal
+        self.yields: dict[str, Value] | None = None
+
+
+class Run:
+    """One execution of a module: its order among the uses, and the run that it happens inside."""
+
+    __slots__ = ("checkpointed", "obj", "order", "parent")
+
+    def __init__(self, order: int, obj: ModuleObj, parent: Run | None, checkpointed: Site | None) -> None:
+        self.order = order
+        self.obj = obj
+        self.parent = parent
+        self.checkpointed = checkpointed
+
+    def of(self, obj: ModuleObj) -> Run | None:
+        """The innermost execution of `obj` among this run and those around it."""
+        run: Run | None = self
+        while run is not None:
+            if run.obj is obj:
+                return run
+            run = run.parent
+        return None

@@ -1,0 +1,105 @@
+"""Iterables -> their items: known ones exactly, unknown ones as a few symbolic items."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modlint.interpreter.machine import TRIPS
+from modlint.interpreter.values import (
+    MISSING,
+    Choice,
+    DictObj,
+    IterObj,
+    ListObj,
+    ModuleObj,
+    Sym,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from modlint.interpreter.interpreter import Interpreter
+
+ENDLESS = 512  # items drawn from an endless iterator when nothing shorter bounds it
+
+
+def iterate(m: Interpreter, value: Value) -> tuple[Value, ...]:
+    """The items, in order."""
+    return items_of(m, value)[0]
+
+
+def items_of(m: Interpreter, value: Value) -> tuple[tuple[Value, ...], bool]:
+    """The items in order, and whether their number is known. Consumes an iterator."""
+    value = m.live(value)
+    if type(value) is tuple:
+        return value, True
+    if isinstance(value, str):
+        return tuple(value), True
+    if isinstance(value, ListObj):
+        items = m.live(value.cells["items"])
+        if type(items) is Choice:
+            return _by_position(m, items)
+        return (_present(m, items), True) if type(items) is tuple else (symbolic(m, items), False)
+    if type(value) is Choice:
+        return _by_position(m, value)
+    if isinstance(value, DictObj):
+        return tuple(m.value_of_key(key) for key in m.dict_items(value)), not value.open
+    if isinstance(value, IterObj):
+        return drain(m, value), True
+    if isinstance(value, ModuleObj):
+        return m.iterate_module(value)
+    if type(value) is frozenset:
+        return tuple(sorted(value, key=str)), True
+    return m.iterate_object(value)
+
+
+def _by_position(m: Interpreter, choice: Choice) -> tuple[tuple[Value, ...], bool]:
+    """Items of alternative iterables, each position joined; positions that some lack are MISSING there."""
+    found = [(cond, items_of(m, v)) for cond, v in choice.alts if v is not MISSING and v is not None]
+    longest = max((len(items) for _, (items, _) in found), default=0)
+    rows = [[(c, items[i] if i < len(items) else MISSING) for c, (items, _) in found] for i in range(longest)]
+    return tuple(m.join(row) for row in rows), all(known for _, (_, known) in found)
+
+
+def _present(m: Interpreter, items: tuple[Value, ...]) -> tuple[Value, ...]:
+    return tuple(m.live(item) for item in items if item is not MISSING)
+
+
+def symbolic(m: Interpreter, value: Value) -> tuple[Value, ...]:
+    """Items of a value that is not known: the same ones each time it is asked."""
+    if type(value) is not Sym:
+        return tuple(m.unknown("an item of an unknown iterable") for _ in range(TRIPS))
+    count, _ = m.trips(m.symbol("len", value))
+    return tuple(item_of(m, value, index) for index in range(count))
+
+
+def item_of(m: Interpreter, value: Sym, index: Value) -> Value:
+    """`value[index]` for an unknown value."""
+    if value.op == "join":
+        return m.data(value.taint, value.src)
+    return m.symbol("item", value, index)
+
+
+def drain(m: Interpreter, iterator: IterObj, limit: int = ENDLESS) -> tuple[Value, ...]:
+    """What is left in an iterator, which is empty afterwards."""
+    at = m.live(iterator.cells["at"])
+    if not isinstance(at, int):
+        at = 0
+    if iterator.endless and iterator.items:
+        found = tuple(iterator.items[(at + i) % len(iterator.items)] for i in range(limit))
+        m.set(iterator.cells, "at", at + limit)
+        return found
+    m.set(iterator.cells, "at", len(iterator.items))
+    return iterator.items[at:]
+
+
+def advance(m: Interpreter, iterator: IterObj) -> Value:
+    """The next item of an iterator, or MISSING when it is exhausted."""
+    at = m.live(iterator.cells["at"])
+    if not isinstance(at, int):
+        return m.unknown("an iterator advanced on some paths only")
+    if iterator.endless and iterator.items:
+        at %= len(iterator.items)
+    if at >= len(iterator.items):
+        return MISSING
+    m.set(iterator.cells, "at", at + 1)
+    return iterator.items[at]

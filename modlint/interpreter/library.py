@@ -1,0 +1,689 @@
+"""Calls of library names: builtins, the standard library, torch; then what the catalogue knows; then the unknown."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from modlint.interpreter import calls, classes, torch_models
+from modlint.interpreter.iteration import ENDLESS, advance, drain, items_of, iterate
+from modlint.interpreter.machine import Dead
+from modlint.interpreter.operators import binary, compare, negate
+from modlint.interpreter.values import (
+    MISSING,
+    BoundV,
+    CallArgs,
+    Choice,
+    ClassV,
+    Descriptor,
+    DictObj,
+    ExtMethod,
+    ExtV,
+    FuncV,
+    IterObj,
+    ListObj,
+    ModuleObj,
+    Obj,
+    PartialV,
+    SuperV,
+    Sym,
+    Tensor,
+    Value,
+    is_const,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modlint.interpreter.interpreter import Interpreter
+
+Model = "Callable[[Interpreter, CallArgs], Value]"
+
+
+def call(m: Interpreter, dotted: str, args: CallArgs) -> Value:
+    """Call a library name."""
+    model = _MODELS.get(dotted) or torch_models.model_of(dotted)
+    if model is not None:
+        return model(m, args)
+    entry = m.entry(dotted)
+    if entry is not None:
+        obj = m.new_module(ExtV(dotted), args.site)
+        m.library_init(obj, ExtV(dotted), args)
+        return obj
+    wrapper = m.wrapper(dotted)
+    if wrapper is not None:
+        return torch_models.wrap(m, wrapper, args)
+    method = _unbound(m, dotted, args)
+    if method is not MISSING:
+        return method
+    return _unknown(m, dotted, args)
+
+
+def _unbound(m: Interpreter, dotted: str, args: CallArgs) -> Value:
+    """`Base.method(self, ...)` of a library class."""
+    owner, _, name = dotted.rpartition(".")
+    receiver = m.live(args.args[0]) if args.args else None
+    if not isinstance(receiver, ModuleObj) or not classes.is_module_class(m, ExtV(owner)):
+        return MISSING
+    rest = args._replace(args=args.args[1:], places=args.places[1:])
+    return m.call(m.super_method(receiver, ExtV(owner), name), rest)
+
+
+def _unknown(m: Interpreter, dotted: str, args: CallArgs) -> Value:
+    name = dotted.rpartition(".")[2]
+    if name[:1].isupper() and not dotted.startswith("builtins."):
+        return _unknown_class(m, dotted, args)
+    return calls.unknown_call(m, ExtV(dotted), args)
+
+
+def _unknown_class(m: Interpreter, dotted: str, args: CallArgs) -> Value:
+    """A class that nobody described. Outside of forward it may be a module: its uses are counted, its state unknown."""
+    if m.run is not None or m.taint_of(args.args):
+        return calls.unknown_call(m, ExtV(dotted), args)
+    if dotted.startswith(("torch.", "torchvision.", "timm.", "torchmetrics.")) or "nn" in dotted.split("."):
+        m.without_entry[dotted] += 1
+    obj = m.new_module(ExtV(dotted), args.site)
+    m.set(obj.facts, "unknown-class", True)
+    return obj
+
+
+def _arg(args: CallArgs, index: int, name: str = "", default: Value = None) -> Value:
+    if len(args.args) > index:
+        return args.args[index]
+    return args.kwargs.get(name, default)
+
+
+# -- builtins ----------------------------------------------------------------------------------------------------
+
+
+def _range(m: Interpreter, args: CallArgs) -> Value:
+    values = [m.live(v) for v in args.args]
+    if all(isinstance(v, int) for v in values) and 1 <= len(values) <= 3:
+        try:
+            numbers = range(*values)
+        except ValueError:
+            raise Dead from None
+        return tuple(numbers[:_LONG]) if len(numbers) > _LONG else tuple(numbers)
+    return _symbolic_range(m, values)
+
+
+_LONG = 4096
+
+
+def _symbolic_range(m: Interpreter, values: list[Value]) -> Value:
+    for value in values:
+        if type(value) is Sym:
+            m.trips(value)
+    known = [m.concrete(v) for v in values]
+    if all(isinstance(k, int) for k in known) and 1 <= len(known) <= 3 and known[-1] != 0:
+        numbers = range(*known)
+        return m.assumed_range(tuple(numbers[:64]))
+    return m.assumed_range(tuple(range(4)))
+
+
+def _len(m: Interpreter, args: CallArgs) -> Value:
+    def one(value: Value) -> Value:
+        if isinstance(value, str | tuple | frozenset):
+            return len(value)
+        user = classes.find_any(getattr(value, "cls", None), "__len__")
+        if isinstance(user, FuncV):
+            return m.call(BoundV(user, value), CallArgs((), {}, args.site))
+        if isinstance(value, ModuleObj):
+            return len(value.mods)
+        if isinstance(value, Sym):
+            found = m.symbol("len", value)
+            if value.op in {"data", "join"}:
+                found.taint, found.src = 0, frozenset()
+            return found
+        size = m.size(value)
+        return m.unknown("a length") if size is None else size
+
+    return m.split(_arg(args, 0), one)
+
+
+def _isinstance(m: Interpreter, args: CallArgs) -> Value:
+    return m.is_instance(_arg(args, 0), _arg(args, 1))
+
+
+def _issubclass(m: Interpreter, args: CallArgs) -> Value:
+    cls, other = m.live(_arg(args, 0)), m.live(_arg(args, 1))
+    if isinstance(cls, ClassV) and isinstance(other, ClassV):
+        return other in cls.mro
+    return m.unknown("issubclass of a library class")
+
+
+def _getattr(m: Interpreter, args: CallArgs) -> Value:
+    return m.split(_arg(args, 1), lambda name: _getattr_named(m, args, name))
+
+
+def _getattr_named(m: Interpreter, args: CallArgs, name: Value) -> Value:
+    base = m.live(_arg(args, 0))
+    if not isinstance(name, str):
+        return m.unknown("gave up: getattr with an unknown name")
+    if len(args.args) > 2 and isinstance(base, ModuleObj | Obj | ClassV) and m.has_attr(base, name) is False:
+        return args.args[2]
+    if len(args.args) > 2 and is_const(base):
+        return args.args[2]
+    return m.get_attr(base, name, args.site)
+
+
+def _setattr(m: Interpreter, args: CallArgs) -> Value:
+    name = m.live(_arg(args, 1))
+    place = args.places[2] if len(args.places) > 2 else None
+    if isinstance(name, str):
+        m.set_attr(_arg(args, 0), name, _arg(args, 2), place)
+    elif type(name) is Choice:
+        m.split(name, lambda n: m.set_attr(_arg(args, 0), n, _arg(args, 2), place) if isinstance(n, str) else None)
+    elif isinstance(base := m.live(_arg(args, 0)), ModuleObj):
+        m.set_attr(base, f"<{len(base.mods)}>", _arg(args, 2), place)
+    return None
+
+
+def _delattr(m: Interpreter, args: CallArgs) -> Value:
+    name = m.live(_arg(args, 1))
+    if isinstance(name, str):
+        m.delete_attr(_arg(args, 0), name)
+    return None
+
+
+def _hasattr(m: Interpreter, args: CallArgs) -> Value:
+    base, name = m.live(_arg(args, 0)), m.live(_arg(args, 1))
+    if not isinstance(name, str):
+        return m.unknown("hasattr with an unknown name")
+    return m.lift(base, lambda b: m.has_attr(b, name))
+
+
+def _list(m: Interpreter, args: CallArgs) -> Value:
+    if not args.args:
+        return m.new_list(())
+    source = m.live(args.args[0])
+    if isinstance(source, ListObj):
+        return m.new_list(source.cells["items"])
+    return m.new_list(_known_items(m, source))
+
+
+def _known_items(m: Interpreter, source: Value) -> Value:
+    """The items as a tuple; an unknown iterable stays one, so that the same item is the same value later."""
+    if type(source) is Sym:
+        return source
+    return items_of(m, source)[0]
+
+
+def _tuple(m: Interpreter, args: CallArgs) -> Value:
+    if not args.args:
+        return ()
+    items = _known_items(m, m.live(args.args[0]))
+    return items if type(items) is tuple else m.new_list(items)
+
+
+def _set(m: Interpreter, args: CallArgs) -> Value:
+    found: list[Value] = []
+    for item in iterate(m, args.args[0]) if args.args else ():
+        if not any(other is item or (is_const(item) and is_const(other) and other == item) for other in found):
+            found.append(item)
+    return m.new_list(tuple(found), "set")
+
+
+def _dict(m: Interpreter, args: CallArgs) -> Value:
+    made = m.new_dict({}, "**" in args.kwargs)
+    if args.args:
+        source = m.live(args.args[0])
+        if isinstance(source, DictObj):
+            m.set(made.cells, "items", dict(m.dict_items(source)))
+            made.open = made.open or source.open
+        elif type(source) is Sym:
+            made.open = True
+        else:
+            pairs = [p for p in iterate(m, source) if type(p) is tuple and len(p) == 2]
+            m.set(made.cells, "items", {m.key_of(k): v for k, v in pairs})
+    extra = {k: v for k, v in args.kwargs.items() if k not in {"*", "**"}}
+    m.set(made.cells, "items", {**m.dict_items(made), **extra})
+    return made
+
+
+def _defaultdict(m: Interpreter, args: CallArgs) -> Value:
+    made = m.new_dict({})
+    made.factory = _arg(args, 0)
+    return made
+
+
+def _enumerate(m: Interpreter, args: CallArgs) -> Value:
+    start = m.concrete(_arg(args, 1, "start", 0))
+    first = start if isinstance(start, int) else 0
+    source = _arg(args, 0)
+    limit = _endless(m, source)
+    items, known = (limit, True) if limit is not None else items_of(m, source)
+    pairs = tuple((first + i, item) for i, item in enumerate(items))
+    return m.new_iter(pairs) if known else m.assumed_range(pairs)
+
+
+def _endless(m: Interpreter, value: Value) -> tuple[Value, ...] | None:
+    value = m.live(value)
+    return drain(m, value, ENDLESS) if isinstance(value, IterObj) and value.endless else None
+
+
+def _zip(m: Interpreter, args: CallArgs) -> Value:
+    columns, lengths, known = [], [], True
+    for source in args.args:
+        value = m.live(source)
+        if isinstance(value, IterObj) and value.endless:
+            columns.append(value)
+            continue
+        items, sure = items_of(m, value)
+        known = known and sure
+        lengths.append(len(items))
+        columns.append(items)
+    count = min(lengths, default=0)
+    rows = tuple(
+        tuple(advance(m, c) if isinstance(c, IterObj) else c[i] for c in columns) for i in range(count)
+    )
+    return m.new_iter(rows) if known else m.assumed_range(rows)
+
+
+def _zip_longest(m: Interpreter, args: CallArgs) -> Value:
+    columns = [iterate(m, source) for source in args.args]
+    fill = args.kwargs.get("fillvalue")
+    count = max((len(c) for c in columns), default=0)
+    return m.new_iter(tuple(tuple(c[i] if i < len(c) else fill for c in columns) for i in range(count)))
+
+
+def _reversed(m: Interpreter, args: CallArgs) -> Value:
+    items, known = items_of(m, _arg(args, 0))
+    return m.new_iter(items[::-1]) if known else m.assumed_range(items[::-1])
+
+
+def _sorted(m: Interpreter, args: CallArgs) -> Value:
+    items = iterate(m, _arg(args, 0))
+    if all(is_const(item) for item in items) and "key" not in args.kwargs:
+        try:
+            items = tuple(sorted(items, reverse=args.kwargs.get("reverse") is True))
+        except TypeError:
+            pass
+    return m.new_list(items)
+
+
+def _map(m: Interpreter, args: CallArgs) -> Value:
+    columns = [iterate(m, source) for source in args.args[1:]]
+    rows = zip(*columns, strict=False)
+    return m.new_iter(tuple(m.call(args.args[0], args._replace(args=row, kwargs={}, places=())) for row in rows))
+
+
+def _filter(m: Interpreter, args: CallArgs) -> Value:
+    kept = []
+    for item in iterate(m, _arg(args, 1)):
+        test = item if args.args[0] is None else m.call(args.args[0], args._replace(args=(item,), kwargs={}, places=()))
+        if m.truth(test)[0]:
+            kept.append(item)
+    return m.new_iter(tuple(kept))
+
+
+def _iter(m: Interpreter, args: CallArgs) -> Value:
+    value = m.live(_arg(args, 0))
+    return value if isinstance(value, IterObj) else m.new_iter(iterate(m, value))
+
+
+def _next(m: Interpreter, args: CallArgs) -> Value:
+    value = m.live(_arg(args, 0))
+    if not isinstance(value, IterObj):
+        return calls.unknown_call(m, ExtV("builtins.next"), args)
+    item = advance(m, value)
+    if item is MISSING:
+        if len(args.args) > 1:
+            return args.args[1]
+        raise Dead  # StopIteration
+    return m.live(item)
+
+
+def _type(m: Interpreter, args: CallArgs) -> Value:
+    value = m.live(_arg(args, 0))
+    cls = getattr(value, "cls", None)
+    return m.unknown("a type") if cls is None else cls
+
+
+def _callable(m: Interpreter, args: CallArgs) -> Value:
+    value = m.live(_arg(args, 0))
+    if isinstance(value, FuncV | BoundV | ClassV | ModuleObj | PartialV | ExtMethod | ExtV):
+        return True
+    return False if is_const(value) or type(value) is tuple else m.symbol("callable", value)
+
+
+def _isfunction(m: Interpreter, args: CallArgs) -> Value:
+    value = m.live(_arg(args, 0))
+    return m.symbol("isfunction", value) if type(value) is Sym else isinstance(value, FuncV | ExtV)
+
+
+def _isclass(m: Interpreter, args: CallArgs) -> Value:
+    value = m.live(_arg(args, 0))
+    if isinstance(value, ExtV):
+        return value.dotted.rpartition(".")[2][:1].isupper()
+    return m.symbol("isclass", value) if type(value) is Sym else isinstance(value, ClassV)
+
+
+def _bool(m: Interpreter, args: CallArgs) -> Value:
+    return negate(m, negate(m, _arg(args, 0, "", False)))
+
+
+def _constant(function: Callable[..., Any]) -> Callable[[Interpreter, CallArgs], Value]:
+    """A pure function: computed on constants, unknown otherwise."""
+
+    def model(m: Interpreter, args: CallArgs) -> Value:
+        values = [m.concrete(a) if not isinstance(a, tuple | ListObj) else _plain(m, a) for a in args.args]
+        if any(v is MISSING for v in values) or any(not is_const(v) for v in args.kwargs.values()):
+            taint = m.taint_of(args.args)
+            symbols = [a for a in args.args if is_const(a) or type(a) is Sym]
+            if taint or len(symbols) != len(args.args):
+                return m.data(taint, m.src_of(args.args))
+            return m.symbol(function.__name__, *symbols)
+        if any(isinstance(v, int) and abs(v) > 1 << 64 for v in values):
+            return m.unknown("a large number")
+        try:
+            result = function(*values, **args.kwargs)
+        except (TypeError, ValueError, ArithmeticError, AttributeError, RecursionError):
+            return m.unknown(f"{function.__name__} of a value that it rejects")
+        return result if is_const(result) or type(result) is tuple else m.unknown("a result that is not modelled")
+
+    return model
+
+
+def _plain(m: Interpreter, value: Value) -> Any:
+    items = value if type(value) is tuple else m.live(value.cells["items"])
+    if type(items) is not tuple:
+        return MISSING
+    found = tuple(m.concrete(item) for item in items)
+    return MISSING if any(item is MISSING for item in found) else found
+
+
+def _any_all(word: str) -> Callable[[Interpreter, CallArgs], Value]:
+    def model(m: Interpreter, args: CallArgs) -> Value:
+        verdicts = [m.truth(item) for item in iterate(m, _arg(args, 0))]
+        stop = 0 if word == "any" else 1
+        if any(not verdict[1 - stop] for verdict in verdicts):
+            return word == "any"
+        if all(not verdict[stop] for verdict in verdicts):
+            return word == "all"
+        return m.unknown(f"{word} of unknown values")
+
+    return model
+
+
+def _sum(m: Interpreter, args: CallArgs) -> Value:
+    total = _arg(args, 1, "start", 0)
+    for item in iterate(m, _arg(args, 0)):
+        total = binary(m, "+", total, item, args.site)
+    return total
+
+
+def _max_min(op: str) -> Callable[[Interpreter, CallArgs], Value]:
+    def model(m: Interpreter, args: CallArgs) -> Value:
+        items = args.args if len(args.args) > 1 else iterate(m, _arg(args, 0, "", ()))
+        known = [m.concrete(item) for item in items]
+        if known and all(isinstance(k, int | float) for k in known):
+            return max(known) if op == ">" else min(known)
+        if any(m.taint_of(item) for item in items):
+            return m.data(m.taint_of(tuple(items)), m.src_of(tuple(items)))
+        return m.unknown("a maximum or minimum")
+
+    return model
+
+
+def _super(m: Interpreter, args: CallArgs) -> Value:
+    cls, receiver = m.live(_arg(args, 0)), m.live(_arg(args, 1))
+    return SuperV(receiver, cls) if isinstance(cls, ClassV) else m.unknown("super() of a library class")
+
+
+def _vars(m: Interpreter, args: CallArgs) -> Value:
+    return m.get_attr(_arg(args, 0), "__dict__", args.site) if args.args else m.new_dict({}, True)
+
+
+def _descriptor(kind: str) -> Callable[[Interpreter, CallArgs], Value]:
+    return lambda m, args: Descriptor(kind, _arg(args, 0))
+
+
+def _none(m: Interpreter, args: CallArgs) -> Value:
+    return None
+
+
+def _identity(m: Interpreter, args: CallArgs) -> Value:
+    return _arg(args, 0)
+
+
+def _object_new(m: Interpreter, args: CallArgs) -> Value:
+    cls = m.live(_arg(args, 0))
+    return m.new_object(cls, args) if isinstance(cls, ClassV) else m.unknown("object.__new__")
+
+
+# -- the standard library ----------------------------------------------------------------------------------------
+
+
+def _partial(m: Interpreter, args: CallArgs) -> Value:
+    for value in (*args.args[1:], *args.kwargs.values()):
+        m.spread(value, args.site)
+    return PartialV(args.args[0], args.args[1:], dict(args.kwargs)) if args.args else m.unknown("partial()")
+
+
+def _reduce(m: Interpreter, args: CallArgs) -> Value:
+    items = list(iterate(m, _arg(args, 1)))
+    total = _arg(args, 2) if len(args.args) > 2 else items.pop(0) if items else None
+    for item in items:
+        total = m.call(args.args[0], args._replace(args=(total, item), kwargs={}, places=()))
+    return total
+
+
+def _lru_cache(m: Interpreter, args: CallArgs) -> Value:
+    func = m.live(_arg(args, 0))
+    if isinstance(func, FuncV):
+        func.cached = {} if func.cached is None else func.cached
+        return func
+    return ExtV("functools.lru_cache")
+
+
+def _field(m: Interpreter, args: CallArgs) -> Value:
+    made = Obj(m.fresh(), ExtV("dataclasses.Field"))
+    if "default_factory" in args.kwargs:
+        made.cells["#factory"] = args.kwargs["default_factory"]
+    elif "default" in args.kwargs:
+        made.cells["#default"] = args.kwargs["default"]
+    return made
+
+
+def _dataclass(m: Interpreter, args: CallArgs) -> Value:
+    cls = m.live(_arg(args, 0))
+    if isinstance(cls, ClassV):
+        cls.dataclass = True
+        return cls
+    return ExtV("dataclasses.dataclass")
+
+
+def _chain(m: Interpreter, args: CallArgs) -> Value:
+    return m.new_iter(tuple(item for source in args.args for item in iterate(m, source)))
+
+
+def _chain_from(m: Interpreter, args: CallArgs) -> Value:
+    return m.new_iter(tuple(item for source in iterate(m, _arg(args, 0)) for item in iterate(m, source)))
+
+
+def _cycle(m: Interpreter, args: CallArgs) -> Value:
+    items = iterate(m, _arg(args, 0))
+    for item in items:
+        m.repeat(item, args.site)
+    return m.new_iter(items, True)
+
+
+def _repeat(m: Interpreter, args: CallArgs) -> Value:
+    value = _arg(args, 0)
+    m.repeat(value, args.site)
+    if len(args.args) > 1 or "times" in args.kwargs:
+        count, _ = m.trips(m.live(_arg(args, 1, "times")))
+        return m.new_iter((value,) * min(count, ENDLESS))
+    return m.new_iter((value,), True)
+
+
+def _islice(m: Interpreter, args: CallArgs) -> Value:
+    bounds = [None if v is None else m.trips(m.live(v))[0] for v in args.args[1:]]
+    source = m.live(_arg(args, 0))
+    stop = bounds[0] if len(bounds) == 1 else bounds[1] if len(bounds) > 1 else None
+    items = drain(m, source, stop) if isinstance(source, IterObj) and stop is not None else iterate(m, source)
+    return m.new_iter(items[slice(*bounds)] if bounds else items)
+
+
+def _count(m: Interpreter, args: CallArgs) -> Value:
+    start = m.concrete(_arg(args, 0, "start", 0))
+    first = start if isinstance(start, int) else 0
+    return m.new_iter(tuple(range(first, first + ENDLESS)))
+
+
+def _accumulate(m: Interpreter, args: CallArgs) -> Value:
+    return m.new_list(m.unknown("accumulate"))
+
+
+def _product(m: Interpreter, args: CallArgs) -> Value:
+    import itertools
+
+    times = m.concrete(args.kwargs.get("repeat", 1))
+    columns = [iterate(m, source)[:32] for source in args.args] * (times if isinstance(times, int) else 1)
+    return m.new_iter(tuple(itertools.islice(itertools.product(*columns), ENDLESS)))
+
+
+def _pairwise(m: Interpreter, args: CallArgs) -> Value:
+    items = iterate(m, _arg(args, 0))
+    return m.new_iter(tuple(zip(items, items[1:], strict=False)))
+
+
+def _deepcopy(m: Interpreter, args: CallArgs) -> Value:
+    return m.deep_copy(m.live(_arg(args, 0)), args.site)
+
+
+def _copy(m: Interpreter, args: CallArgs) -> Value:
+    return m.shallow_copy(m.live(_arg(args, 0)), args.site)
+
+
+def _deque(m: Interpreter, args: CallArgs) -> Value:
+    return m.new_list(iterate(m, args.args[0]) if args.args else (), "deque")
+
+
+def _fromkeys(m: Interpreter, args: CallArgs) -> Value:
+    keys, value = iterate(m, _arg(args, 0)), _arg(args, 1)
+    if len(keys) > 1:
+        m.repeat(value, args.site)
+    return m.new_dict({m.key_of(key): value for key in keys})
+
+
+def _namedtuple(m: Interpreter, args: CallArgs) -> Value:
+    return m.unknown("a namedtuple")
+
+
+def _operator(op: str) -> Callable[[Interpreter, CallArgs], Value]:
+    if op in {"==", "<", ">", "<=", ">=", "!="}:
+        return lambda m, args: compare(m, op, _arg(args, 0), _arg(args, 1))
+    return lambda m, args: binary(m, op, _arg(args, 0), _arg(args, 1), args.site)
+
+
+def _namespace(m: Interpreter, args: CallArgs) -> Value:
+    made = Obj(m.fresh(), ExtV("types.SimpleNamespace"))
+    made.cells.update({k: v for k, v in args.kwargs.items() if k not in {"*", "**"}})
+    return made
+
+
+def _draw(m: Interpreter, args: CallArgs) -> Value:
+    return m.drawn()
+
+
+_MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
+    "builtins.range": _range,
+    "builtins.len": _len,
+    "builtins.isinstance": _isinstance,
+    "builtins.issubclass": _issubclass,
+    "builtins.getattr": _getattr,
+    "builtins.setattr": _setattr,
+    "builtins.delattr": _delattr,
+    "builtins.hasattr": _hasattr,
+    "builtins.list": _list,
+    "builtins.tuple": _tuple,
+    "builtins.set": _set,
+    "builtins.frozenset": _set,
+    "builtins.dict": _dict,
+    "builtins.dict.fromkeys": _fromkeys,
+    "builtins.enumerate": _enumerate,
+    "builtins.zip": _zip,
+    "builtins.reversed": _reversed,
+    "builtins.sorted": _sorted,
+    "builtins.map": _map,
+    "builtins.filter": _filter,
+    "builtins.iter": _iter,
+    "builtins.next": _next,
+    "builtins.type": _type,
+    "builtins.callable": _callable,
+    "builtins.bool": _bool,
+    "builtins.int": _constant(int),
+    "builtins.float": _constant(float),
+    "builtins.str": _constant(str),
+    "builtins.abs": _constant(abs),
+    "builtins.round": _constant(round),
+    "builtins.divmod": _constant(divmod),
+    "builtins.pow": _operator("**"),
+    "builtins.any": _any_all("any"),
+    "builtins.all": _any_all("all"),
+    "builtins.sum": _sum,
+    "builtins.max": _max_min(">"),
+    "builtins.min": _max_min("<"),
+    "builtins.super": _super,
+    "builtins.vars": _vars,
+    "builtins.property": _descriptor("property"),
+    "builtins.staticmethod": _descriptor("staticmethod"),
+    "builtins.classmethod": _descriptor("classmethod"),
+    "builtins.print": _none,
+    "builtins.object.__init__": _none,
+    "builtins.object.__new__": _object_new,
+    "abc.abstractmethod": _identity,
+    "abc.abstractproperty": _descriptor("property"),
+    "functools.cached_property": _descriptor("cached_property"),
+    "functools.partial": _partial,
+    "functools.reduce": _reduce,
+    "functools.lru_cache": _lru_cache,
+    "functools.cache": _lru_cache,
+    "dataclasses.dataclass": _dataclass,
+    "dataclasses.field": _field,
+    "itertools.chain": _chain,
+    "itertools.chain.from_iterable": _chain_from,
+    "itertools.cycle": _cycle,
+    "itertools.repeat": _repeat,
+    "itertools.islice": _islice,
+    "itertools.count": _count,
+    "itertools.accumulate": _accumulate,
+    "itertools.product": _product,
+    "itertools.pairwise": _pairwise,
+    "itertools.zip_longest": _zip_longest,
+    "copy.deepcopy": _deepcopy,
+    "copy.copy": _copy,
+    "collections.OrderedDict": _dict,
+    "collections.defaultdict": _defaultdict,
+    "collections.deque": _deque,
+    "collections.namedtuple": _namedtuple,
+    "collections.OrderedDict.fromkeys": _fromkeys,
+    "inspect.isclass": _isclass,
+    "inspect.isfunction": _isfunction,
+    "operator.add": _operator("+"),
+    "operator.mul": _operator("*"),
+    "operator.sub": _operator("-"),
+    "operator.eq": _operator("=="),
+    "types.SimpleNamespace": _namespace,
+    "typing.cast": lambda m, args: _arg(args, 1),
+    "random.random": _draw,
+    "random.uniform": _draw,
+    "random.randint": _draw,
+    "random.choice": _draw,
+    "random.sample": _draw,
+    "math.prod": _constant(math.prod),
+    **{
+        f"math.{name}": _constant(getattr(math, name))
+        for name in ("sqrt", "ceil", "floor", "log", "log2", "exp", "pow", "gcd", "log10")
+    },
+}
+
+
+def is_library_name(dotted: str) -> bool:
+    """Whether a model of this name exists."""
+    return dotted in _MODELS or torch_models.model_of(dotted) is not None
+
+
+__all__ = ["Tensor", "call", "is_library_name"]

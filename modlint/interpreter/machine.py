@@ -1,0 +1,454 @@
+"""The state of an abstract run: cells under a journal, the path condition, forks and joins, unknown values.
+
+How branches work: a fork runs each branch from the same state, collects what it wrote, undoes it, and joins: a cell that
+differs becomes a `Choice` under the branches' conditions. A `return`, `break` or `continue` under a fork waits as a
+pending `Exit` with its writes until the function or loop ends. So one run covers all paths, and every use carries the
+exact condition under which it happens.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+from modlint.graph import ALWAYS, Condition
+from modlint.graph.paths import WIDEST, conjoin, disjoin
+from modlint.interpreter.values import (
+    MISSING,
+    Choice,
+    DictObj,
+    ListObj,
+    ModuleObj,
+    Sym,
+    Value,
+    is_const,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+TRIPS = 4  # iterations of a loop whose count is not known: enough for `range(1, n - 1)` to run twice
+ALTERNATIVES = 8  # values that one Choice may hold
+
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+    "&": operator.and_,
+    "|": operator.or_,
+    "^": operator.xor,
+    "<<": operator.lshift,
+    ">>": operator.rshift,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+}
+
+
+class Dead(Exception):
+    """No path goes on: everything raised."""
+
+
+class GiveUp(Exception):
+    """The budget of this model is spent, or the analysis cannot go deeper. `args[0]` is the reason."""
+
+
+class Exit:
+    """A path that has left a block: why, to where, under which condition, with which writes since `mark`."""
+
+    __slots__ = ("cond", "delta", "kind", "mark", "target", "value")
+
+    def __init__(self, kind: str, target: object, cond: Condition, mark: int, value: Value) -> None:
+        self.kind = kind
+        self.target = target
+        self.cond = cond
+        self.mark = mark
+        self.value = value
+        self.delta: dict[tuple[int, Any], tuple[dict[Any, Any], Any, Value]] = {}
+
+
+class State:
+    """Cells, conditions, forks. The interpreter proper builds on it."""
+
+    def __init__(self) -> None:
+        self.journal: list[tuple[dict[Any, Any], Any, Value]] = []
+        self.pending: list[Exit] = []
+        self.pc: Condition = ALWAYS
+        self._literals: dict[tuple[Any, ...], int] = {}
+        self._equalities: dict[int, list[tuple[Any, int]]] = {}
+        self._symbols: dict[tuple[Any, ...], Sym] = {}
+        self._assumed: dict[int, int] = {}
+        self._configured: dict[int, bool] = {}  # literals: whether they depend on an argument of the model's constructor
+        self._count = 0
+
+    def fresh(self) -> int:
+        """A number that nothing else bears."""
+        self._count += 1
+        return self._count
+
+    # -- cells ---------------------------------------------------------------------------------------------------
+
+    def set(self, cells: dict[Any, Any], key: Any, value: Value) -> None:
+        """Write a cell; MISSING deletes it."""
+        self.journal.append((cells, key, cells.get(key, MISSING)))
+        if value is MISSING:
+            cells.pop(key, None)
+        else:
+            cells[key] = value
+
+    def _writes_since(self, mark: int) -> dict[tuple[int, Any], tuple[dict[Any, Any], Any, Value]]:
+        return {(id(c), k): (c, k, c.get(k, MISSING)) for c, k, _ in self.journal[mark:]}
+
+    def undo(self, mark: int) -> None:
+        """Go back to the state at `mark`; pending exits that passed it keep their writes relative to it."""
+        for exit in reversed(self.pending):
+            if exit.mark <= mark:
+                continue
+            self._rebase(exit, mark)
+        journal = self.journal
+        while len(journal) > mark:
+            cells, key, old = journal.pop()
+            if old is MISSING:
+                cells.pop(key, None)
+            else:
+                cells[key] = old
+
+    def _rebase(self, exit: Exit, mark: int) -> None:
+        """Express the writes of `exit` relative to the earlier `mark`."""
+        if exit.mark <= mark:
+            return
+        later: dict[tuple[int, Any], Value] = {}
+        for cells, key, old in self.journal[exit.mark :]:
+            later.setdefault((id(cells), key), old)
+        delta = {}
+        for cells, key, _ in self.journal[mark : exit.mark]:
+            place = (id(cells), key)
+            value = later[place] if place in later else cells.get(key, MISSING)
+            delta[place] = (cells, key, value)
+        delta.update(exit.delta)
+        exit.delta, exit.mark = delta, mark
+
+    def take(self, start: int, target: object, kind: str | None = None) -> list[Exit]:
+        """Remove and return the pending exits to `target` that were added since `start`."""
+        if len(self.pending) == start:
+            return []
+        taken = [e for e in self.pending[start:] if e.target is target and (kind is None or e.kind == kind)]
+        if taken:
+            self.pending[start:] = [e for e in self.pending[start:] if not any(e is t for t in taken)]
+        return taken
+
+    def here(self, value: Value = None, kind: str = "next", target: object = None) -> Exit:
+        """The present state as an exit."""
+        return Exit(kind, target, self.pc, len(self.journal), value)
+
+    def merge(self, exits: Sequence[Exit]) -> Value:
+        """Join the states of exclusive exits, make the result the present state, and return the joined value."""
+        if len(exits) == 1:
+            only = exits[0]
+            if only.mark != len(self.journal):
+                self.undo(only.mark)
+            self._apply(only)
+            self.pc = only.cond
+            return only.value
+        mark = min(exit.mark for exit in exits)
+        for exit in exits:
+            self._rebase(exit, mark)
+        self.undo(mark)
+        places: dict[tuple[int, Any], tuple[dict[Any, Any], Any, Value]] = {}
+        for exit in exits:
+            for place, write in exit.delta.items():
+                places.setdefault(place, write)
+        for place, (cells, key, _) in places.items():
+            base = cells.get(key, MISSING)
+            alts = [(e.cond, e.delta[place][2] if place in e.delta else base) for e in exits]
+            joined = self.join(alts)
+            if joined is not base:
+                self.set(cells, key, joined)
+        pc: Condition = ()
+        for exit in exits:
+            pc = disjoin(pc, exit.cond)
+        self.pc = pc[:WIDEST]
+        return self.join([(e.cond, e.value) for e in exits])
+
+    def _apply(self, exit: Exit) -> None:
+        for cells, key, value in exit.delta.values():
+            self.set(cells, key, value)
+
+    def fork(self, branches: Iterable[tuple[Condition, Callable[[], Value]]]) -> Value:
+        """Run each branch under its condition from the present state and join what they leave and return.
+
+        Raises Dead when no branch goes on.
+        """
+        mark, before = len(self.journal), self.pc
+        exits = []
+        for cond, branch in branches:
+            self.pc = cond[:WIDEST]
+            try:
+                value = branch()
+            except Dead:
+                self.undo(mark)
+                continue
+            exit = Exit("next", None, self.pc, mark, value)
+            exit.delta = self._writes_since(mark)
+            exits.append(exit)
+            self.undo(mark)
+        if not exits:
+            self.pc = before
+            raise Dead
+        return self.merge(exits)
+
+    # -- choices -------------------------------------------------------------------------------------------------
+
+    def live(self, value: Value) -> Value:
+        """The value with only those alternatives that the present path leaves."""
+        if type(value) is not Choice:
+            return value
+        if self.pc == ALWAYS:
+            return value
+        alts = [(both, v) for cond, v in value.alts if (both := conjoin(self.pc, cond))]
+        if not alts:
+            return self.unknown("a path that cannot happen")
+        return alts[0][1] if len(alts) == 1 else Choice(tuple(alts))
+
+    def join(self, alts: Sequence[tuple[Condition, Value]]) -> Value:
+        """One value for several alternatives: the same one, an item-wise join, an unknown, or a Choice."""
+        first = alts[0][1]
+        if all(v is first for _, v in alts):
+            return first
+        if type(first) is tuple and all(type(v) is tuple and len(v) == len(first) for _, v in alts):
+            return tuple(self.join([(c, v[i]) for c, v in alts]) for i in range(len(first)))
+        if type(first) is dict and all(type(v) is dict for _, v in alts):
+            keys = {key: None for _, v in alts for key in v}
+            return {key: self.join([(c, v.get(key, MISSING)) for c, v in alts]) for key in keys}
+        merged: dict[Any, tuple[Condition, Value]] = {}
+        symbols: list[Sym] = []
+        for cond, value in self._flat(alts):
+            key: Any
+            if type(value) is Sym:
+                symbols.append(value)
+                key = Sym
+            elif is_const(value):
+                key = (type(value), value)
+            else:
+                key = id(value)
+            merged[key] = (disjoin(merged[key][0], cond)[:WIDEST], value) if key in merged else (cond, value)
+        if Sym in merged:
+            merged[Sym] = (merged[Sym][0], self._joined_symbol(symbols))
+        if len(merged) == 1:
+            return next(iter(merged.values()))[1]
+        if len(merged) > ALTERNATIVES:
+            return self.unknown("gave up: too many alternatives")
+        return Choice(tuple(merged.values()))
+
+    def _flat(self, alts: Sequence[tuple[Condition, Value]]) -> Iterable[tuple[Condition, Value]]:
+        for cond, value in alts:
+            if type(value) is Choice:
+                for inner, v in value.alts:
+                    both = conjoin(cond, inner)
+                    if both:
+                        yield both, v
+            else:
+                yield cond, value
+
+    def _joined_symbol(self, symbols: list[Sym]) -> Sym:
+        first = symbols[0]
+        if all(s.id == first.id for s in symbols):
+            return first
+        taint, src = 0, first.src
+        for symbol in symbols:
+            taint |= symbol.taint
+            src = src | symbol.src
+        return Sym(self.fresh(), "join", (), taint, src, first.reason)
+
+    def split(self, value: Value, then: Callable[[Value], Value]) -> Value:
+        """`then` on each alternative, each under its condition, joined."""
+        if type(value) is not Choice:
+            return then(value)
+        value = self.live(value)
+        if type(value) is not Choice:
+            return then(value)
+        present = [(conjoin(self.pc, c), v) for c, v in value.alts if v is not MISSING]
+        return self.fork([(c, (lambda v=v: then(v))) for c, v in present if c])
+
+    def lift(self, value: Value, then: Callable[[Value], Value]) -> Value:
+        """`then`, which changes nothing, on each alternative."""
+        if type(value) is not Choice:
+            return then(value)
+        value = self.live(value)
+        if type(value) is not Choice:
+            return then(value)
+        return self.join([(c, then(v)) for c, v in value.alts if v is not MISSING] or [(ALWAYS, MISSING)])
+
+    # -- unknown values ------------------------------------------------------------------------------------------
+
+    def unknown(self, reason: str, taint: int = 0) -> Sym:
+        """A value of which nothing is known, and why."""
+        return Sym(self.fresh(), "unknown", (), taint, reason=reason)
+
+    def data(self, taint: int = 0, src: frozenset[int] = frozenset()) -> Sym:
+        """A tensor, or what else data computes to."""
+        return Sym(self.fresh(), "data", (), taint, src)
+
+    def symbol(self, op: str, *args: Any) -> Sym:
+        """The unknown value of an expression: the same expression is the same value."""
+        key = (op, *((Sym, a.id) if type(a) is Sym else (type(a), a) if is_const(a) else ("id", id(a)) for a in args))
+        found = self._symbols.get(key)
+        if found is None:
+            taint, src = 0, frozenset[int]()
+            for arg in args:
+                if type(arg) is Sym:
+                    taint |= arg.taint
+                    src = src | arg.src
+            found = self._symbols[key] = Sym(self.fresh(), op, args, taint, src)
+        return found
+
+    def concrete(self, value: Value) -> Value:
+        """The constant that the value is under the trip counts assumed so far, or MISSING."""
+        if is_const(value):
+            return value
+        if type(value) is not Sym:
+            return MISSING
+        if value.id in self._assumed:
+            return self._assumed[value.id]
+        if not self._assumed or value.op not in _ARITHMETIC:
+            return MISSING
+        parts = [self.concrete(arg) for arg in value.args]
+        if any(part is MISSING for part in parts):
+            return MISSING
+        return arithmetic(value.op, parts[0], parts[1])
+
+    def trips(self, value: Value) -> tuple[int, bool]:
+        """An iteration count for `value`, and whether it is known. Unknown leaves are assumed to be TRIPS from then on."""
+        if isinstance(value, int):
+            return max(int(value), 0), True
+        if type(value) is not Sym:
+            return TRIPS, False
+        for leaf in _leaves(value):
+            self._assumed.setdefault(leaf.id, TRIPS)
+        count = self.concrete(value)
+        if not isinstance(count, int) or not 0 <= count <= 4 * TRIPS:
+            self._assumed[value.id] = count = TRIPS
+        return int(count), False
+
+    # -- conditions ----------------------------------------------------------------------------------------------
+
+    def literal(self, *key: Any) -> int:
+        """The number of a condition."""
+        if key not in self._literals:
+            self._literals[key] = len(self._literals) + 1
+        return self._literals[key]
+
+    def _of_symbol(self, symbol: Sym, *key: Any) -> int:
+        literal = self.literal(*key)
+        if literal not in self._configured:
+            self._configured[literal] = configured(symbol)
+        return literal
+
+    def unconfigured(self, cond: Condition) -> Condition:
+        """The part of a condition that holds whatever the model's constructor was given."""
+        return tuple(t for t in cond if not any(self._configured.get(abs(literal), False) for literal in t))
+
+    def truth(self, value: Value) -> tuple[Condition, Condition]:
+        """When the value is true, and when it is false."""
+        if is_const(value):
+            return (ALWAYS, ()) if value else ((), ALWAYS)
+        if type(value) is Sym:
+            return self._truth_of_symbol(value)
+        if type(value) is Choice:
+            return self._truth_of_choice(value)
+        size = self.size(value)
+        if size is None:
+            return ALWAYS, ()
+        return self.truth(size)
+
+    def size(self, value: Value) -> Value:
+        """The length of a container as a constant or unknown value, or None for what has none."""
+        if type(value) in (tuple, frozenset):
+            return len(value)
+        if isinstance(value, ListObj | DictObj):
+            items = self.live(value.cells["items"])
+            if type(items) is Sym:
+                return self.symbol("len", items)
+            if isinstance(value, DictObj) and value.open and not items:
+                return self.symbol("len", self.unknown("an open dict"))
+            return self.lift(items, lambda v: len(v) if type(v) in (tuple, dict) else self.symbol("len", v))
+        if isinstance(value, ModuleObj) and value.entry is not None and value.entry.container and value.mods:
+            return len(value.mods)
+        return None
+
+    def _truth_of_choice(self, value: Choice) -> tuple[Condition, Condition]:
+        true: Condition = ()
+        false: Condition = ()
+        for cond, alternative in value.alts:
+            if alternative is MISSING:
+                continue
+            yes, no = self.truth(alternative)
+            true = disjoin(true, conjoin(cond, yes))
+            false = disjoin(false, conjoin(cond, no))
+        return true[:WIDEST], false[:WIDEST]
+
+    def _truth_of_symbol(self, value: Sym) -> tuple[Condition, Condition]:
+        known = self.concrete(value)
+        if known is not MISSING:
+            return self.truth(known)
+        if value.op == "not":
+            true, false = self.truth(value.args[0])
+            return false, true
+        if value.op == "eq" and type(value.args[0]) is Sym:
+            return self._truth_of_equality(value.args[0], value.args[1])
+        literal = self._of_symbol(value, "true", value.id)
+        none = self._of_symbol(value, "eq", value.id, None, type(None))
+        return (frozenset({literal, -none}),), (frozenset({-literal}),)
+
+    def _truth_of_equality(self, symbol: Sym, constant: Value) -> tuple[Condition, Condition]:
+        """A value equals one constant at most, and is as true as the constant is."""
+        literal = self._of_symbol(symbol, "eq", symbol.id, constant, type(constant))
+        others = self._equalities.setdefault(symbol.id, [])
+        if not any(number == literal for _, number in others):
+            others.append((constant, literal))
+        as_truth = self._of_symbol(symbol, "true", symbol.id)
+        yes = {literal, as_truth if constant else -as_truth}
+        yes |= {-number for other, number in others if number != literal and other != constant}
+        return (frozenset(yes),), (frozenset({-literal}),)
+
+
+def arithmetic(op: str, left: Any, right: Any) -> Value:
+    """The operation on two constants; MISSING when it fails or grows too large."""
+    if op == "**" and isinstance(right, int | float) and abs(right) > 64:
+        return MISSING
+    if op == "*" and (isinstance(left, str | bytes) or isinstance(right, str | bytes)):
+        return MISSING
+    if op in {"*", "<<"} and any(isinstance(v, int) and abs(v) > _LARGEST[op] for v in (left, right)):
+        return MISSING
+    try:
+        result = _ARITHMETIC[op](left, right)
+    except (TypeError, ValueError, ArithmeticError, KeyError):
+        return MISSING
+    return result if is_const(result) and not _big(result) else MISSING
+
+
+def _big(value: Any) -> bool:
+    if isinstance(value, str | bytes):
+        return len(value) > 10_000
+    return isinstance(value, int) and abs(value) > 1 << 128
+
+
+_LARGEST = {"*": 1 << 64, "<<": 128}
+
+
+def configured(symbol: Sym) -> bool:
+    """Whether a value is computed from a parameter that nothing in the analysis gave a value."""
+    return symbol.op == "param" or any(type(arg) is Sym and configured(arg) for arg in symbol.args)
+
+
+def _leaves(symbol: Sym) -> list[Sym]:
+    """The unknown values that an expression is computed from."""
+    if symbol.op in _ARITHMETIC:
+        return [leaf for arg in symbol.args if type(arg) is Sym for leaf in _leaves(arg)]
+    return [symbol]

@@ -1,0 +1,290 @@
+"""A file -> its models, each interpreted: classes on their own, what functions build, what the top level builds.
+
+A class is a model of its own. What is not known of its constructor's arguments stays open; if something in the tree
+mentions the class, it is built there with real arguments, so here only that counts which holds for any arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from modlint.graph import ALWAYS
+from modlint.interpreter import classes, module_api
+from modlint.interpreter.build import build
+from modlint.interpreter.interpreter import BUDGET, Interpreter
+from modlint.interpreter.machine import Dead, GiveUp
+from modlint.interpreter.scope import load
+from modlint.interpreter.values import (
+    INPUT,
+    BoundV,
+    CallArgs,
+    Choice,
+    ClassV,
+    ExtV,
+    FuncV,
+    ModuleObj,
+    PyModule,
+    Sym,
+    Value,
+    is_const,
+)
+from modlint.syntax import ir
+from modlint.syntax.source import deep_recursion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from modlint.catalogue import Catalogue
+    from modlint.graph import UseGraph
+    from modlint.syntax.tree import SourceTree
+
+_FUNCTION_BUDGET = BUDGET // 4
+_MOST_ROOTS = 16  # models of one function
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResult:
+    """One model: its graph, and how often and why something in it stayed unknown."""
+
+    graph: UseGraph
+    unknowns: tuple[tuple[str, int], ...] = ()
+    without_entry: tuple[tuple[str, int], ...] = ()
+    steps: int = 0
+    instances: int = field(default=0)
+
+
+class Analysis:
+    """Interprets the files of one tree, one after the other; what it says of a file does not depend on the order."""
+
+    def __init__(self, tree: SourceTree, catalogue: Catalogue, budget: int = BUDGET) -> None:
+        self._m = Interpreter(tree, catalogue)
+        self._tree = tree
+        self._budget = budget
+
+    def models(self, path: str) -> list[ModelResult]:
+        """Every model of a file."""
+        m = self._m
+        m.begin(self._budget)
+        module = load(m, path)
+        if module is None:
+            return []
+        results: list[ModelResult] = []
+        with deep_recursion(path):
+            for cls in _classes(module):
+                results += self._class(module, cls)
+            for function in _builders(module):
+                results += self._function(function)
+            results += self._top_level(module)
+        m.begin(self._budget)
+        return results
+
+    # -- roots ---------------------------------------------------------------------------------------------------
+
+    def _class(self, module: PyModule, cls: ClassV) -> Iterator[ModelResult]:
+        m = self._m
+        if not cls.is_module:
+            return
+        restricted = self._is_built(module, cls)
+        for entry in _entries(m, cls):
+            m.begin(self._budget)
+            root = self._attempt(lambda: m.call(cls, CallArgs((), {})))
+            if isinstance(root, Choice):
+                root = next((v for _, v in root.alts if isinstance(v, ModuleObj)), None)
+            if isinstance(root, ModuleObj):
+                yield self._forward(root, entry, cls.qualname, restricted)
+
+    def _is_built(self, module: PyModule, cls: ClassV) -> bool:
+        return cls.name in module.ir.mentions or self._tree.mentioned_elsewhere(cls.name, module.path)
+
+    def _function(self, function: FuncV) -> Iterator[ModelResult]:
+        m = self._m
+        m.begin(_FUNCTION_BUDGET)
+        self._attempt(lambda: m.call(function, CallArgs((), {})))
+        roots = _roots(m, m.modules)
+        for index in range(min(len(roots), _MOST_ROOTS)):
+            if index:
+                m.begin(_FUNCTION_BUDGET)
+                self._attempt(lambda: m.call(function, CallArgs((), {})))
+                again = _roots(m, m.modules)
+                if index >= len(again):
+                    break
+                yield self._forward(again[index], "forward", function.qualname, True)
+            else:
+                yield self._forward(roots[0], "forward", function.qualname, True)
+
+    def _top_level(self, module: PyModule) -> Iterator[ModelResult]:
+        m = self._m
+        for root in _roots(m, module.made)[:_MOST_ROOTS]:
+            m.begin(_FUNCTION_BUDGET)
+            yield self._forward(root, "forward", "<module>", False)
+
+    def _attempt(self, action: Callable[[], Value]) -> Value:
+        m = self._m
+        try:
+            return action()
+        except Dead:
+            m.pc = ALWAYS
+            m.pending.clear()
+            m.note("gave up: every path raises")
+        except GiveUp as reason:
+            m.note(str(reason))
+            m.pc = ALWAYS
+            m.pending.clear()
+        except RecursionError:
+            m.note("gave up: recursion")
+            m.pc = ALWAYS
+            m.pending.clear()
+        return None
+
+    # -- forward -------------------------------------------------------------------------------------------------
+
+    def _forward(self, root: ModuleObj, entry: str, model: str, restricted: bool) -> ModelResult:
+        """Run `entry` once, counting; and once more where attributes were written, to see what crosses calls."""
+        m = self._m
+        m.pc = ALWAYS
+        self._attempt(lambda: _train(m, root))
+        m.pc = ALWAYS
+        m.counting = True
+        self._attempt(lambda: _call(m, root, entry))
+        m.counting = False
+        if any(obj.meta for obj in _reached(m, root)):
+            m.pc = ALWAYS
+            m.run, m.depth = None, 0
+            self._attempt(lambda: _call(m, root, entry))
+        graph = build(m, root, model, restricted)
+        unknowns = tuple(sorted(m.unknowns.items()))
+        missing = tuple(sorted(m.without_entry.items()))
+        return ModelResult(graph, unknowns, missing, m.steps, len(graph.instances()))
+
+
+def interpret(tree: SourceTree, path: str, catalogue: Catalogue, *, budget: int = BUDGET) -> list[ModelResult]:
+    """All models of one file. For several files of a tree, use one `Analysis`."""
+    return Analysis(tree, catalogue, budget).models(path)
+
+
+def _reached(m: Interpreter, root: ModuleObj) -> list[ModuleObj]:
+    return list({obj.id: obj for obj in (*module_api.walk(m, root), *m.modules, *(u.obj for u in m.uses))}.values())
+
+
+def _train(m: Interpreter, root: ModuleObj) -> None:
+    """`model.train()`, where some class overrides it."""
+    if any(isinstance(classes.find_any(obj.cls, "train"), FuncV) for obj in module_api.walk(m, root)):
+        user = classes.find_any(root.cls, "train")
+        if isinstance(user, FuncV):
+            m.call(BoundV(user, root), CallArgs((True,), {}))
+        else:
+            module_api.set_training(m, root, True)
+    else:
+        for obj in module_api.walk(m, root):
+            if "training" in obj.cells:
+                m.set(obj.cells, "training", True)
+
+
+def _call(m: Interpreter, root: ModuleObj, entry: str) -> Value:
+    if entry != "forward":
+        function = classes.find_any(root.cls, entry)
+        return m.run_module(root, function, _inputs(m, function, 1))
+    return m.call_module(root, _inputs(m, *_entry_function(m, root)))
+
+
+def _entry_function(m: Interpreter, root: ModuleObj) -> tuple[Value, int]:
+    """The function whose parameters the inputs must fill, and how many leading ones are bound already."""
+    user = classes.find_any(root.cls, "__call__")
+    if isinstance(user, FuncV):
+        return user, 1
+    own = root.cells.get("forward")
+    for value in m.possible(m.live(own)):
+        if isinstance(value, BoundV) and isinstance(value.func, FuncV):
+            return value.func, 1
+        if isinstance(value, FuncV):
+            return value, 0
+    return classes.find_any(root.cls, "forward"), 1
+
+
+def _inputs(m: Interpreter, function: Value, bound: int) -> CallArgs:
+    """Tensors for every parameter; one with a constant default may be anything, one with an object keeps it."""
+    if not isinstance(function, FuncV):
+        return CallArgs((m.data(INPUT),), {})
+    args: list[Value] = []
+    kwargs: dict[str, Value] = {}
+    for param in function.params[bound:]:
+        if param.kind == "*":
+            kwargs["*"] = m.data(INPUT)
+        elif param.kind == "**":
+            kwargs["**"] = m.data(INPUT)
+        else:
+            default = m.live(function.defaults.get(param.name))
+            if default is not None and not is_const(default) and not isinstance(default, Sym) and default != ():
+                continue
+            value = Sym(m.fresh(), "input", (), INPUT)
+            if param.kind == "positional":
+                args.append(value)
+            else:
+                kwargs[param.name] = value
+    return CallArgs(tuple(args), kwargs)
+
+
+# -- what a file holds -------------------------------------------------------------------------------------------
+
+
+def _classes(module: PyModule) -> list[ClassV]:
+    found: list[ClassV] = []
+
+    def visit(cells: dict[str, Value]) -> None:
+        for value in list(cells.values()):
+            for one in (v for _, v in value.alts) if type(value) is Choice else (value,):
+                if isinstance(one, ClassV) and one.module is module and one not in found:
+                    found.append(one)
+                    visit(one.cells)
+
+    visit(module.cells)
+    return sorted(found, key=lambda cls: cls.node.n)
+
+
+def _entries(m: Interpreter, cls: ClassV) -> list[str]:
+    entries = ["forward"] if _callable(m, cls) else []
+    lightning = any(isinstance(base, ExtV) and base.dotted.endswith("LightningModule") for base in cls.mro)
+    if lightning and isinstance(classes.find_any(cls, "training_step"), FuncV):
+        entries.append("training_step")
+    return entries
+
+
+def _callable(m: Interpreter, cls: ClassV) -> bool:
+    if classes.defines_forward(m, cls) or isinstance(classes.find_any(cls, "__call__"), FuncV):
+        return True
+    init = classes.find_any(cls, "__init__")
+    return isinstance(init, FuncV) and _sets_forward(init.node)
+
+
+def _sets_forward(node: object) -> bool:
+    """Whether a constructor assigns `self.forward`."""
+    if isinstance(node, ir.Assign) and any(isinstance(t, ir.Attr) and t.name == "forward" for t in node.targets):
+        return True
+    return isinstance(node, tuple) and any(_sets_forward(part) for part in node if isinstance(part, tuple))
+
+
+def _builders(module: PyModule) -> list[FuncV]:
+    """The functions of the top level that call something named like a class."""
+    found = [f for f in module.cells.values() if isinstance(f, FuncV) and f.module is module and f.owner is None]
+    return sorted((f for f in found if _calls_class(f.node)), key=lambda f: f.node.n)
+
+
+def _calls_class(node: object) -> bool:
+    if isinstance(node, ir.Call):
+        name = node.func.name if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+        if isinstance(name, str) and name[:1].isupper():
+            return True
+    return isinstance(node, tuple) and any(_calls_class(part) for part in node if isinstance(part, tuple))
+
+
+def _roots(m: Interpreter, made: list[ModuleObj]) -> list[ModuleObj]:
+    """The instances that no other of them holds, and that can be called and hold something."""
+    held = {
+        one.id
+        for obj in made
+        for child in obj.mods.values()
+        for one in m.possible(child)
+        if isinstance(one, ModuleObj)
+    }
+    return [obj for obj in made if obj.id not in held and obj.mods and "view" not in obj.facts]

@@ -1,0 +1,413 @@
+"""The methods of nn.Module and its containers, by name: `handler(machine, module, call, name)`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modlint.catalogue.entries import Holds
+from modlint.interpreter import classes
+from modlint.interpreter.iteration import iterate
+from modlint.interpreter.modules import (
+    fill,
+    list_like,
+    new_container,
+    register,
+    replace_children,
+    run_forward,
+    set_module_attr,
+    update_dict,
+)
+from modlint.interpreter.values import (
+    INPUT,
+    MISSING,
+    BoundV,
+    CallArgs,
+    FuncV,
+    ModuleObj,
+    Tensor,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from modlint.interpreter.interpreter import Interpreter
+
+_NOT_STATE = frozenset({"training"})
+
+
+def module_method(m: Interpreter, obj: ModuleObj, name: str) -> Callable[..., Value] | None:
+    """The handler of a library method of this instance, or None."""
+    entry = obj.entry
+    if entry is not None and name in entry.methods:
+        return _method_use
+    if list_like(obj) and name in _LIST:
+        return _LIST[name]
+    if entry is not None and entry.holds is Holds.DICT and name in _DICT:
+        return _DICT[name]
+    return _MODULE.get(name)
+
+
+def _argument(args: CallArgs, index: int, name: str, default: Value = None) -> Value:
+    if len(args.args) > index:
+        return args.args[index]
+    return args.kwargs.get(name, default)
+
+
+def walk(m: Interpreter, obj: ModuleObj, seen: dict[int, ModuleObj] | None = None) -> Iterator[ModuleObj]:
+    """The module and all below it, each once, as modules() gives them."""
+    seen = {} if seen is None else seen
+    if obj.id in seen:
+        return
+    seen[obj.id] = obj
+    yield obj
+    for child in list(obj.mods.values()):
+        for one in m.possible(child):
+            if isinstance(one, ModuleObj):
+                yield from walk(m, one, seen)
+
+
+def _children(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    found: dict[int, Value] = {}
+    for child in obj.mods.values():
+        value = m.live(child)
+        if value is not None and value is not MISSING:
+            found.setdefault(id(value), value)
+    return m.new_iter(tuple(found.values()))
+
+
+def _named_children(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    found: dict[int, Value] = {}
+    for key, child in obj.mods.items():
+        value = m.live(child)
+        if value is not None and value is not MISSING:
+            found.setdefault(id(value), (key, value))
+    return m.new_iter(tuple(found.values()))
+
+
+def _modules(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    return m.new_iter(tuple(walk(m, obj)))
+
+
+def _named_modules(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    found: list[Value] = []
+    seen: set[int] = set()
+
+    def visit(module: ModuleObj, path: str) -> None:
+        if module.id in seen:
+            return
+        seen.add(module.id)
+        found.append((path, module))
+        for key, child in list(module.mods.items()):
+            value = m.live(child)
+            if isinstance(value, ModuleObj):
+                visit(value, f"{path}.{key}" if path else key)
+
+    visit(obj, "")
+    return m.new_iter(tuple(found))
+
+
+def _parameters(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    tensors = [t for module in walk(m, obj) for t in _tensors(m, module)]
+    pairs = name.startswith("named")
+    return m.new_iter(tuple((t.name, t) if pairs else t for t in tensors))
+
+
+def _tensors(m: Interpreter, obj: ModuleObj) -> list[Tensor]:
+    own = [t for t in (m.live(v) for v in obj.tensors.values()) if isinstance(t, Tensor) and t.kind == "parameter"]
+    if obj.entry is not None and not own and obj.entry.holds is Holds.NOTHING:
+        own = [t for n in ("weight", "bias") if isinstance(t := m.library_attr(obj, n), Tensor)]
+    return own
+
+
+def _add_module(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    key, value = _argument(args, 0, "name"), _argument(args, 1, "module")
+    place = args.places[1] if len(args.places) > 1 else args.named_places.get("module")
+    if isinstance(key, str):
+        register(m, obj, key, value, place)
+    elif value is not None:
+        register(m, obj, f"<{len(obj.mods)}>", value, place)
+    return None
+
+
+def _register_buffer(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    key, value = _argument(args, 0, "name"), _argument(args, 1, "tensor")
+    persistent = _argument(args, 2, "persistent", True)
+    if isinstance(key, str):
+        if value is None:
+            m.set(obj.tensors, key, None)
+            return None
+        tensor = Tensor(m.fresh(), "buffer", obj, key, persistent is not False)
+        m.set(obj.tensors, key, tensor)
+        m.wrote_attr(obj, key, value, False)
+    return None
+
+
+def _register_parameter(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    key, value = _argument(args, 0, "name"), _argument(args, 1, "param")
+    if isinstance(key, str):
+        m.set(obj.tensors, key, None if value is None else Tensor(m.fresh(), "parameter", obj, key))
+    return None
+
+
+def _train(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    mode = False if name == "eval" else _argument(args, 0, "mode", True)
+    user = classes.find_any(obj.cls, "train")
+    if name == "eval" and isinstance(user, FuncV):
+        m.call(BoundV(user, obj), args._replace(args=(False,), kwargs={}))
+        return obj
+    set_training(m, obj, mode)
+    return obj
+
+
+def set_training(m: Interpreter, obj: ModuleObj, mode: Value) -> None:
+    """nn.Module.train: the module, then `train` of each child, which may be overridden."""
+    m.set(obj.cells, "training", mode)
+    for child in list(obj.mods.values()):
+        for one in m.possible(child):
+            if isinstance(one, ModuleObj):
+                user = classes.find_any(one.cls, "train")
+                if isinstance(user, FuncV) and m.depth < 40:
+                    m.depth += 1
+                    m.call(BoundV(user, one), CallArgs((mode,), {}, None))
+                    m.depth -= 1
+                elif m.live(one.cells.get("training", True)) is not mode or mode is False:
+                    if m.depth < 40:
+                        m.depth += 1
+                        set_training(m, one, mode)
+                        m.depth -= 1
+                else:
+                    _train_below(m, one, mode)
+
+
+def _train_below(m: Interpreter, obj: ModuleObj, mode: Value) -> None:
+    if obj.mods and m.depth < 40:
+        m.depth += 1
+        set_training(m, obj, mode)
+        m.depth -= 1
+
+
+def _apply(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    for module in list(walk(m, obj)):
+        m.call(args.args[0] if args.args else None, CallArgs((module,), {}, None))
+    return obj
+
+
+def _same(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    return obj
+
+
+def _requires_grad(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    frozen = _argument(args, 0, "requires_grad", True) is False
+    for module in list(walk(m, obj)):
+        m.set(module.facts, "frozen", frozen)
+    return obj
+
+
+def _forward(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    return run_forward(m, obj, args)
+
+
+def _get_submodule(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    path = _argument(args, 0, "target")
+    if not isinstance(path, str):
+        return m.unknown("gave up: submodule by an unknown path")
+    found: Value = obj
+    for part in path.split(".") if path else []:
+        found = m.live(found.mods.get(part)) if isinstance(found, ModuleObj) else None
+    return found
+
+
+def _data(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    return m.data()
+
+
+def _setattr(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    if len(args.args) == 2 and isinstance(args.args[0], str):
+        set_module_attr(m, obj, args.args[0], args.args[1], args.places[1] if len(args.places) > 1 else None)
+    return None
+
+
+def _method_use(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    """A method whose calls are uses of the instance (FloatFunctional.add, ...)."""
+    from modlint.interpreter import tracking
+
+    run = tracking.record(m, obj, args)
+    return m.data(INPUT, frozenset({run.order}))
+
+
+# -- containers --------------------------------------------------------------------------------------------------
+
+
+def _append(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    value = _argument(args, 0, "module")
+    register(m, obj, _next(obj), value, args.places[0] if args.places else None)
+    return obj
+
+
+def _next(obj: ModuleObj) -> str:
+    return str(len(obj.mods))
+
+
+def _extend(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    fill(m, obj, _argument(args, 0, "modules"))
+    return obj
+
+
+def _insert(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    where, children = m.concrete(_argument(args, 0, "index")), list(obj.mods.values())
+    if isinstance(where, int):
+        children.insert(where, _argument(args, 1, "module"))
+        replace_children(m, obj, children)
+    return obj
+
+
+def _pop(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    children = list(obj.mods.values())
+    where = m.concrete(_argument(args, 0, "key", -1))
+    if isinstance(where, int) and -len(children) <= where < len(children):
+        taken = children.pop(where)
+        replace_children(m, obj, children)
+        return m.live(taken)
+    return m.unknown("gave up: pop at an unknown index")
+
+
+def _dict_pop(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    key = _argument(args, 0, "key")
+    taken = obj.mods.get(key, MISSING) if isinstance(key, str) else MISSING
+    if taken is MISSING:
+        return m.unknown("gave up: pop of an unknown key")
+    m.set(obj.mods, key, MISSING)
+    return m.live(taken)
+
+
+def _keys(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    return tuple(obj.mods)
+
+
+def _values(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    return tuple(m.live(child) for child in obj.mods.values())
+
+
+def _items(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    return tuple((key, m.live(child)) for key, child in obj.mods.items())
+
+
+def _update(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    update_dict(m, obj, _argument(args, 0, "modules"))
+    return None
+
+
+def _clear(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    replace_children(m, obj, [])
+    return None
+
+
+def _dict_get(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    key = _argument(args, 0, "key")
+    if isinstance(key, str):
+        return m.live(obj.mods[key]) if key in obj.mods else _argument(args, 1, "default")
+    return m.get_item(obj, key, args.site)
+
+
+def _iter(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    return m.new_iter(iterate(m, obj))
+
+
+def _len(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    return len(obj.mods)
+
+
+def _copy_slice(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    return new_container(m, obj, tuple(obj.mods.values()))
+
+
+_LIST: dict[str, Callable[..., Value]] = {
+    "append": _append,
+    "extend": _extend,
+    "insert": _insert,
+    "pop": _pop,
+    "__iter__": _iter,
+    "__len__": _len,
+    "copy": _copy_slice,
+}
+_DICT: dict[str, Callable[..., Value]] = {
+    "keys": _keys,
+    "values": _values,
+    "items": _items,
+    "update": _update,
+    "pop": _dict_pop,
+    "clear": _clear,
+    "get": _dict_get,
+    "__len__": _len,
+}
+_MODULE: dict[str, Callable[..., Value]] = {
+    "forward": _forward,
+    "__call__": _forward,
+    "add_module": _add_module,
+    "register_module": _add_module,
+    "register_buffer": _register_buffer,
+    "register_parameter": _register_parameter,
+    "children": _children,
+    "named_children": _named_children,
+    "modules": _modules,
+    "named_modules": _named_modules,
+    "parameters": _parameters,
+    "named_parameters": _parameters,
+    "train": _train,
+    "eval": _train,
+    "apply": _apply,
+    "requires_grad_": _requires_grad,
+    "get_submodule": _get_submodule,
+    "state_dict": _data,
+    "load_state_dict": _data,
+    "__setattr__": _setattr,
+    **dict.fromkeys(("to", "cuda", "cpu", "half", "float", "double", "bfloat16", "type", "share_memory"), _same),
+    "compile": _data,
+    "zero_grad": _data,
+    "extra_repr": _data,
+    "register_forward_hook": _data,
+    "register_forward_pre_hook": _data,
+    "register_full_backward_hook": _data,
+    "register_load_state_dict_post_hook": _data,
+    "_register_load_state_dict_pre_hook": _data,
+    "save_hyperparameters": _data,
+    "log": _data,
+    "buffers": _data,
+    "named_buffers": _data,
+}
+
+
+class ModuleDictView:
+    """`module._modules`: the mapping itself, with every slot; writes go to the module."""
+
+    __slots__ = ("obj",)
+
+    def __init__(self, obj: ModuleObj) -> None:
+        self.obj = obj
+
+
+VIEW_METHODS: dict[str, Callable[..., Value]] = {
+    "values": lambda m, view, args, name: _values(m, view.obj, args, name),
+    "keys": lambda m, view, args, name: _keys(m, view.obj, args, name),
+    "items": lambda m, view, args, name: _items(m, view.obj, args, name),
+    "get": lambda m, view, args, name: _dict_get(m, view.obj, args, name),
+    "pop": lambda m, view, args, name: _dict_pop(m, view.obj, args, name),
+    "update": lambda m, view, args, name: _update(m, view.obj, args, name),
+    "clear": lambda m, view, args, name: _clear(m, view.obj, args, name),
+}
+
+
+def special_attr(m: Interpreter, obj: ModuleObj, name: str) -> Any:
+    """Attributes that every module has: `training`, `_modules`, `__class__`, ...; MISSING for others."""
+    if name == "training":
+        return True
+    if name == "_modules":
+        return ModuleDictView(obj)
+    if name in {"_parameters", "_buffers"}:
+        return m.new_dict({key: m.live(t) for key, t in obj.tensors.items()})
+    if name == "__class__":
+        return obj.cls
+    if name == "__dict__":
+        return m.new_dict({**obj.cells})
+    return MISSING

@@ -1,0 +1,385 @@
+"""nn.Module instances: building, registering, calling; and the containers Sequential, ModuleList and ModuleDict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modlint.catalogue import UNKNOWN
+from modlint.catalogue.entries import Forward, Holds
+from modlint.interpreter import classes, tracking
+from modlint.interpreter.iteration import items_of, iterate
+from modlint.interpreter.machine import TRIPS, Dead
+from modlint.interpreter.values import (
+    INPUT,
+    MISSING,
+    BoundV,
+    CallArgs,
+    Choice,
+    DictObj,
+    ExtMethod,
+    ExtV,
+    FuncV,
+    ListObj,
+    ModuleObj,
+    Placement,
+    Sym,
+    Tensor,
+    Value,
+    is_const,
+)
+
+if TYPE_CHECKING:
+    from modlint.graph import Site
+    from modlint.interpreter.interpreter import Interpreter
+
+NESTED = 40  # executions within executions
+LISTS = frozenset({Holds.POSITIONAL, Holds.LIST})
+_MOST = 512  # children that a container is given
+
+
+def new_module(m: Interpreter, cls: Value, site: Site | None) -> ModuleObj:
+    """An instance of a user class, or of a library class by its name, not initialised yet."""
+    obj = ModuleObj(m.fresh(), cls, site)
+    obj.context = ".".join(str(s.number) for s in m.sites[-3:] if s is not None)
+    base = classes.library_base(m, cls)
+    if base is not None:
+        obj.entry = m.entry(base.dotted)
+    m.modules.append(obj)
+    return obj
+
+
+def library_init(m: Interpreter, obj: ModuleObj, owner: ExtV, args: CallArgs) -> None:
+    """`__init__` of a library class on `obj`: its arguments decide the state class; its children are registered."""
+    entry = m.entry(owner.dotted)
+    if entry is None:
+        return
+    obj.entry = entry
+    complete = "**" not in args.kwargs and "*" not in args.kwargs
+    kwargs = {k: v for k, v in args.kwargs.items() if k not in {"*", "**"}}
+    try:
+        named = entry.bind(args.args, kwargs, complete=complete)
+    except (TypeError, ValueError):
+        named = {}
+    obj.bound = {name: as_argument(m, value) for name, value in named.items()}
+    if entry.holds is Holds.POSITIONAL:
+        _fill_sequential(m, obj, args)
+    elif entry.holds is Holds.LIST and args.args:
+        fill(m, obj, args.args[0])
+    elif entry.holds is Holds.DICT and args.args:
+        update_dict(m, obj, args.args[0])
+    else:
+        _keep_children(m, obj, named, args)
+
+
+def as_argument(m: Interpreter, value: Value) -> object:
+    """A value as the catalogue's conditions take it: a constant, or UNKNOWN."""
+    value = m.live(value)
+    if is_const(value):
+        return value
+    if type(value) is tuple and all(is_const(item) for item in value):
+        return value
+    if isinstance(value, ExtV):
+        return value.dotted
+    return UNKNOWN
+
+
+def _fill_sequential(m: Interpreter, obj: ModuleObj, args: CallArgs) -> None:
+    if len(args.args) == 1 and isinstance(m.live(args.args[0]), DictObj):
+        update_dict(m, obj, args.args[0])
+        return
+    if "*" in args.kwargs and not args.args:
+        m.set(obj.facts, "unknown-children", True)
+    for index, value in enumerate(args.args[:_MOST]):
+        place = args.places[index] if index < len(args.places) else None
+        register(m, obj, str(index), value, place)
+
+
+def fill(m: Interpreter, obj: ModuleObj, source: Value) -> None:
+    """Append the items of an iterable to a list-like container."""
+    items, known = items_of(m, source)
+    if not known and (isinstance(source, Sym) or (isinstance(source, ListObj) and type(source.cells["items"]) is Sym)):
+        m.set(obj.facts, "unknown-children", True)
+        return
+    for value in items[:_MOST]:
+        register(m, obj, str(len(obj.mods)), value, m.list_placement(value))
+
+
+def update_dict(m: Interpreter, obj: ModuleObj, source: Value) -> None:
+    """Register the entries of a mapping, or of an iterable of pairs."""
+    source = m.live(source)
+    if isinstance(source, DictObj):
+        pairs: list[tuple[Any, Value]] = [(m.value_of_key(k), v) for k, v in m.dict_items(source).items()]
+    elif isinstance(source, ModuleObj):
+        pairs = list(source.mods.items())
+    else:
+        pairs = [(p[0], p[1]) for p in iterate(m, source) if type(p) is tuple and len(p) == 2]
+    for key, value in pairs:
+        register(m, obj, key if isinstance(key, str) else f"<{len(obj.mods)}>", value, m.list_placement(value))
+
+
+def _keep_children(m: Interpreter, obj: ModuleObj, named: dict[str, Any], args: CallArgs) -> None:
+    """The modules that a library class keeps, or deep-copies, from its arguments."""
+    entry = obj.entry
+    for child in entry.children if entry is not None else ():
+        value = m.live(named.get(child.argument))
+        if not isinstance(value, ModuleObj):
+            continue
+        if child.copies:
+            count, _ = m.trips(m.live(named.get(child.copies)))
+            for index in range(min(count, _MOST)):
+                register(m, obj, f"{child.at}.{index}", m.deep_copy(value), None)
+        else:
+            register(m, obj, child.at, value, args.named_places.get(child.argument) or m.list_placement(value))
+
+
+def register(m: Interpreter, obj: ModuleObj, name: str, value: Value, place: Placement | None) -> None:
+    """Put a child into a slot."""
+    if place is None:
+        place = m.list_placement(value)
+    if place is not None:
+        m.set(obj.places, name, place)
+    m.set(obj.mods, name, value)
+
+
+def set_module_attr(
+    m: Interpreter, obj: ModuleObj, name: str, value: Value, place: Placement | None, update: bool = False
+) -> None:
+    """`module.name = value`, as nn.Module.__setattr__ sorts it."""
+    if _holds_module(value):
+        if name in obj.cells:
+            m.set(obj.cells, name, MISSING)
+        register(m, obj, name, value, place)
+        return
+    if isinstance(value, Tensor) and value.owner is None:
+        value.owner, value.name = obj, name
+        m.set(obj.tensors, name, value)
+        return
+    if name in obj.tensors and m.run is not None:
+        m.wrote_attr(obj, name, value, update)
+        return
+    if name in obj.mods:
+        m.set(obj.mods, name, MISSING)
+    if isinstance(value, ListObj | DictObj) and value.owner is None:
+        value.owner = (obj, name)
+    if place is not None:
+        m.set(obj.places, name, place)
+    m.wrote_attr(obj, name, value, update)
+    m.set(obj.cells, name, value)
+
+
+def _holds_module(value: Value) -> bool:
+    if isinstance(value, ModuleObj):
+        return True
+    return type(value) is Choice and any(isinstance(v, ModuleObj) for _, v in value.alts)
+
+
+# -- calling -----------------------------------------------------------------------------------------------------
+
+
+def call_module(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Value:
+    """`module(...)`: an overridden `__call__`, else forward."""
+    user = classes.find_any(obj.cls, "__call__")
+    if isinstance(user, FuncV):
+        return m.call(user, args._replace(args=(obj, *args.args), places=(None, *args.places)))
+    return run_forward(m, obj, args)
+
+
+def run_forward(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Value:
+    """What nn.Module.__call__ does: the instance's own forward, the class's, or the library's."""
+    own = obj.cells.get("forward", MISSING)
+    if own is not MISSING:
+        return m.split(own, lambda f: run_module(m, obj, f, args))
+    owner, forward = classes.find(obj.cls, "forward")
+    if isinstance(owner, ExtV) and m.entry(owner.dotted) is None:
+        forward = classes.find_any(obj.cls, "forward")
+    return run_module(m, obj, forward, args)
+
+
+def run_module(m: Interpreter, obj: ModuleObj, forward: Value, args: CallArgs) -> Value:
+    """One execution: recorded, then followed if its source is known."""
+    if m.nesting(obj) >= 3 or m.depth >= NESTED:
+        m.note("gave up: recursion")
+        return m.data(INPUT)
+    run = tracking.record(m, obj, args)
+    m.depth += 1
+    try:
+        with tracking.running(m, run):
+            if forward is MISSING or forward is None:
+                result = library_forward(m, obj, args)
+            elif isinstance(forward, FuncV):
+                result = m.call(forward, args._replace(args=(obj, *args.args), places=(None, *args.places)))
+            elif isinstance(forward, BoundV) and isinstance(forward.func, FuncV):
+                whole = args._replace(args=(forward.receiver, *args.args), places=(None, *args.places))
+                result = m.call(forward.func, whole)
+            else:
+                result = m.call(forward, args)
+    finally:
+        m.depth -= 1
+    return stamped(m, result, run.order)
+
+
+def run_method(m: Interpreter, obj: ModuleObj, func: FuncV, args: CallArgs) -> Value:
+    """A method of another module, called from outside: an execution for state, no use that hooks would count."""
+    run = tracking.Run(m.run.order if m.run is not None else 0, obj, m.run, m.checkpointed)
+    floor = m.loop_floor
+    with tracking.running(m, run):
+        m.loop_floor = floor
+        return m.call(func, args._replace(args=(obj, *args.args), places=(None, *args.places)))
+
+
+def stamped(m: Interpreter, value: Value, order: int) -> Value:
+    """The result of a use: data that comes from it."""
+    if type(value) is Sym and value.op != "attr":
+        return Sym(m.fresh(), "data", (), value.taint, frozenset({order}))
+    if type(value) is tuple:
+        return tuple(stamped(m, item, order) for item in value)
+    return value
+
+
+def library_forward(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Value:
+    """The forward of a library class: a container runs its children, a leaf gives data."""
+    entry = obj.entry
+    m.set(obj.facts, "library-forward", True)
+    if entry is not None and entry.forward is Forward.SEQUENTIAL:
+        return _run_sequence(m, obj, args)
+    if entry is not None and entry.forward is Forward.EACH_ONCE:
+        for child in list(obj.mods.values()):
+            m.split(child, lambda c: m.call(c, args) if isinstance(c, ModuleObj) else None)
+    taint = 0
+    for value in (*args.args, *args.kwargs.values()):
+        taint |= m.taint_of(value)
+    state = m.own_state(obj)
+    if any(trait.value.startswith("draws") for trait in state.traits):
+        taint |= tracking.RNG
+    return m.data(taint or INPUT)
+
+
+def _run_sequence(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Value:
+    if m.live(obj.facts.get("unknown-children", False)):
+        m.note("a container with unknown children")
+    x = args
+    for name, child in list(obj.mods.items()):
+        result = m.split(child, lambda c, n=name: _run_child(m, obj, n, c, x))  # type: ignore[misc]
+        x = args._replace(args=(result,), kwargs={}, places=(), named_places={})
+    return x.args[0] if x.args else m.data(INPUT)
+
+
+def _run_child(m: Interpreter, obj: ModuleObj, name: str, child: Value, args: CallArgs) -> Value:
+    if child is None or child is MISSING:
+        return args.args[0] if args.args else m.data(INPUT)
+    return m.call(child, args._replace(slot=(obj, name)))
+
+
+def super_method(m: Interpreter, obj: ModuleObj, owner: ExtV, name: str) -> Value:
+    """A method of the library class that `super()` reaches."""
+    if name == "__init__":
+        return ExtMethod(obj, name, lambda mm, o, a, _: library_init(mm, o, owner, a))
+    if name == "forward":
+        return ExtMethod(obj, name, lambda mm, o, a, _: library_forward(mm, o, a))
+    if name == "__call__":
+        return ExtMethod(obj, name, lambda mm, o, a, _: run_forward(mm, o, a))
+    if name == "__setattr__":
+        return ExtMethod(obj, name, _plain_setattr)
+    if name == "__getattr__":
+        return ExtMethod(obj, name, _plain_getattr)
+    handler = m.module_method(obj, name)
+    return m.unknown("a method of a library class") if handler is None else ExtMethod(obj, name, handler)
+
+
+def _plain_setattr(m: Interpreter, obj: Value, args: CallArgs, _: str) -> Value:
+    if len(args.args) == 2 and isinstance(args.args[0], str):
+        set_module_attr(m, obj, args.args[0], args.args[1], None)
+    return None
+
+
+def _plain_getattr(m: Interpreter, obj: Value, args: CallArgs, _: str) -> Value:
+    name = args.args[0] if args.args else None
+    for cells in (obj.mods, obj.tensors, obj.cells):
+        if name in cells:
+            return m.live(cells[name])
+    raise Dead  # AttributeError
+
+
+# -- items -------------------------------------------------------------------------------------------------------
+
+
+def list_like(obj: ModuleObj) -> bool:
+    """Whether children are numbered: Sequential, ModuleList and what derives from them."""
+    return obj.entry is not None and obj.entry.holds in LISTS
+
+
+def module_item(m: Interpreter, obj: ModuleObj, index: Value, site: Site | None) -> Value:
+    """`container[index]`."""
+    user = classes.find_any(obj.cls, "__getitem__")
+    if isinstance(user, FuncV):
+        return m.call(BoundV(user, obj), CallArgs((index,), {}, site))
+    if isinstance(index, str):
+        return m.live(obj.mods.get(index, MISSING)) if index in obj.mods else m.unknown("gave up: no such key")
+    children = list(obj.mods.values())
+    if isinstance(index, slice):
+        return new_container(m, obj, tuple(children[index]))
+    where = m.concrete(index)
+    if isinstance(where, int):
+        if -len(children) <= where < len(children):
+            return m.live(children[where])
+        return m.unknown("gave up: index out of range")
+    if type(index) is Sym and obj.entry is not None and obj.entry.holds is Holds.DICT and len(children) <= 8:
+        return m.alternatives(index, dict(obj.mods))
+    return m.unknown("gave up: index not known", INPUT)
+
+
+def new_container(m: Interpreter, like: ModuleObj, children: tuple[Value, ...]) -> ModuleObj:
+    """A container of the same class with these children."""
+    obj = new_module(m, like.cls, like.created)
+    obj.entry, obj.bound = like.entry, like.bound
+    for index, child in enumerate(children):
+        register(m, obj, str(index), child, None)
+    m.set(obj.facts, "view", True)
+    return obj
+
+
+def set_module_item(m: Interpreter, obj: ModuleObj, index: Value, value: Value, place: Placement | None) -> None:
+    """`container[index] = module`."""
+    where = m.concrete(index)
+    names = list(obj.mods)
+    if isinstance(where, str):
+        register(m, obj, where, value, place)
+    elif isinstance(where, int) and -len(names) <= where < len(names):
+        register(m, obj, names[where], value, place)
+
+
+def delete_module_item(m: Interpreter, obj: ModuleObj, index: Value) -> None:
+    """`del container[index]`; the children of a list move up."""
+    children = list(obj.mods.items())
+    where = m.concrete(index) if not isinstance(index, slice) else index
+    if isinstance(where, str):
+        m.set(obj.mods, where, MISSING)
+        return
+    if not isinstance(where, int | slice):
+        return
+    try:
+        del children[where]
+    except IndexError:
+        return
+    replace_children(m, obj, [child for _, child in children])
+
+
+def replace_children(m: Interpreter, obj: ModuleObj, children: list[Value]) -> None:
+    """Number the children of a list-like container anew."""
+    for name in list(obj.mods):
+        m.set(obj.mods, name, MISSING)
+    for index, child in enumerate(children):
+        register(m, obj, str(index), child, None)
+
+
+def iterate_module(m: Interpreter, obj: ModuleObj) -> tuple[tuple[Value, ...], bool]:
+    """The items of a container, and whether their number is known."""
+    user = classes.find_any(obj.cls, "__iter__")
+    if isinstance(user, FuncV):
+        return items_of(m, m.call(BoundV(user, obj), CallArgs((), {}, None)))
+    if m.live(obj.facts.get("unknown-children", False)):
+        m.note("a container with unknown children")
+        return tuple(m.unknown("a child of a container with unknown children") for _ in range(TRIPS)), False
+    if obj.entry is not None and obj.entry.holds is Holds.DICT:
+        return tuple(name for name, child in obj.mods.items() if child is not MISSING), True
+    return tuple(m.live(child) for child in obj.mods.values()), True

@@ -1,0 +1,199 @@
+"""Operators on abstract values: constants compute, containers concatenate and repeat, the rest stays symbolic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modlint.interpreter.machine import ALTERNATIVES, arithmetic
+from modlint.interpreter.values import (
+    MISSING,
+    Choice,
+    DictObj,
+    ListObj,
+    ModuleObj,
+    Sym,
+    Tensor,
+    Value,
+    is_const,
+)
+
+if TYPE_CHECKING:
+    from modlint.graph import Site
+    from modlint.interpreter.interpreter import Interpreter
+
+_MIRROR = {"!=": "==", "is not": "is", "not in": "in"}
+_MOST = 256  # items of a repeated list
+
+
+def binary(m: Interpreter, op: str, left: Value, right: Value, site: Site | None) -> Value:
+    """`left op right`."""
+    if type(left) is Choice or type(right) is Choice:
+        return m.lift(left, lambda a: m.lift(right, lambda b: _binary(m, op, a, b, site)))
+    return _binary(m, op, left, right, site)
+
+
+def _binary(m: Interpreter, op: str, left: Value, right: Value, site: Site | None) -> Value:
+    if is_const(left) and is_const(right):
+        result = arithmetic(op, left, right)
+        if result is not MISSING:
+            return result
+    if op == "+" and _items(m, left) is not None and _items(m, right) is not None:
+        return _concatenated(m, left, right)
+    if op == "*":
+        for sequence, count in ((left, right), (right, left)):
+            if isinstance(sequence, tuple | ListObj) or (isinstance(sequence, ModuleObj) and _sequential(sequence)):
+                return _repeated(m, sequence, count, site)
+    if op == "|" and isinstance(left, DictObj) and isinstance(right, DictObj):
+        return m.new_dict({**m.dict_items(left), **m.dict_items(right)}, left.open or right.open)
+    if type(left) is Sym or type(right) is Sym:
+        if _plain(left) and _plain(right) and not m.taint_of(left) and not m.taint_of(right):
+            return m.symbol(op, left, right)
+    user = m.call_operator(op, left, right, site)
+    if user is not MISSING:
+        return user
+    return m.data(m.taint_of(left) | m.taint_of(right), m.src_of(left) | m.src_of(right))
+
+
+def _plain(value: Value) -> bool:
+    return type(value) is Sym or is_const(value)
+
+
+def _sequential(module: ModuleObj) -> bool:
+    return module.entry is not None and module.entry.container
+
+
+def _items(m: Interpreter, value: Value) -> tuple[Value, ...] | None:
+    if type(value) is tuple:
+        return value
+    if isinstance(value, ListObj):
+        items = m.live(value.cells["items"])
+        return items if type(items) is tuple else None
+    if isinstance(value, ModuleObj) and _sequential(value):
+        return tuple(value.mods.values())
+    return None
+
+
+def _concatenated(m: Interpreter, left: Value, right: Value) -> Value:
+    a, b = _items(m, left) or (), _items(m, right) or ()
+    if type(left) is tuple and type(right) is tuple:
+        return a + b
+    if isinstance(left, ModuleObj):
+        return m.new_container(left, a + b)
+    return m.new_list(a + b)
+
+
+def _repeated(m: Interpreter, sequence: Value, count: Value, site: Site | None) -> Value:
+    items = _items(m, sequence)
+    if items is None:
+        return m.new_list(m.unknown("a list of unknown items repeated"))
+    times, _ = m.trips(count)
+    times = min(times, max(_MOST // max(len(items), 1), 1))
+    if times > 1:
+        for item in items:
+            m.repeat(item, site)
+    repeated = items * times
+    if type(sequence) is tuple:
+        return repeated
+    if isinstance(sequence, ModuleObj):
+        return m.new_container(sequence, repeated)
+    return m.new_list(repeated)
+
+
+def compare(m: Interpreter, op: str, left: Value, right: Value) -> Value:
+    """`left op right` for a comparison: a bool, or a symbolic condition."""
+    if op in _MIRROR:
+        return negate(m, compare(m, _MIRROR[op], left, right))
+    if type(left) is Choice or type(right) is Choice:
+        return m.lift(left, lambda a: m.lift(right, lambda b: _compare(m, op, a, b)))
+    return _compare(m, op, left, right)
+
+
+def negate(m: Interpreter, value: Value) -> Value:
+    """`not value`."""
+    if is_const(value):
+        return not value
+    if type(value) is Sym:
+        return value.args[0] if value.op == "not" else m.symbol("not", value)
+    if type(value) is Choice:
+        return m.lift(value, lambda v: negate(m, v))
+    size = m.size(value)
+    return False if size is None else negate(m, size)
+
+
+def _compare(m: Interpreter, op: str, left: Value, right: Value) -> Value:
+    known = m.concrete(left), m.concrete(right)
+    if known[0] is not MISSING and known[1] is not MISSING:
+        left, right = known
+    if op == "in":
+        return _contains(m, left, right)
+    if is_const(left) and is_const(right):
+        if op in {"==", "is"}:
+            same = left == right and type(left) in (type(right), int, float, bool)
+            return bool(same)
+        result = arithmetic(op, left, right)
+        return result if result is not MISSING else m.unknown("a comparison that fails")
+    if op in {"==", "is"}:
+        return _equal(m, left, right)
+    return m.symbol(op, left, right)
+
+
+def _equal(m: Interpreter, left: Value, right: Value) -> Value:
+    if is_const(left) and type(right) is Sym:
+        left, right = right, left
+    if type(left) is Sym and is_const(right):
+        if left.op == "len" and right is None:
+            return False
+        return m.symbol("eq", left, right)
+    if type(left) is Sym or type(right) is Sym:
+        if type(left) is Sym and type(right) is Sym and left.id == right.id:
+            return True
+        return m.symbol("same", left, right)
+    if left is right or left == right:
+        return True
+    if type(left) is tuple and type(right) is tuple and len(left) == len(right):
+        return _all_equal(m, left, right)
+    if isinstance(left, Tensor) or isinstance(right, Tensor):
+        return False if left is None or right is None else m.symbol("same", left, right)
+    return False
+
+
+def _all_equal(m: Interpreter, left: tuple[Value, ...], right: tuple[Value, ...]) -> Value:
+    answers = [compare(m, "==", a, b) for a, b in zip(left, right, strict=True)]
+    if any(answer is False for answer in answers):
+        return False
+    return True if all(answer is True for answer in answers) else m.unknown("an equality of tuples")
+
+
+def _contains(m: Interpreter, item: Value, container: Value) -> Value:
+    if isinstance(container, str) and isinstance(item, str):
+        return item in container
+    if isinstance(container, DictObj):
+        items = m.dict_items(container)
+        key = m.key_of(item)
+        if key in items:
+            present = items[key]
+            return True if type(present) is not Choice else m.lift_present(present)
+        return m.symbol("in", item, container) if container.open or type(item) is Sym else False
+    if isinstance(container, ModuleObj):
+        return item in container.mods if isinstance(item, str) else m.symbol("in", item, container)
+    items = _items(m, container)
+    if items is None or len(items) > 8 * ALTERNATIVES:
+        return m.symbol("in", item, container)
+    answers = [compare(m, "==", item, other) for other in items]
+    if any(answer is True for answer in answers):
+        return True
+    if all(answer is False for answer in answers):
+        return False
+    unknown = [answer for answer in answers if answer is not False]
+    return unknown[0] if len(unknown) == 1 else _any_of(m, unknown)
+
+
+def _any_of(m: Interpreter, answers: list[Value]) -> Value:
+    """Whether one of several unknown equalities holds, as alternatives by path."""
+    from modlint.graph.paths import conjoin, disjoin
+
+    true, false = m.truth(answers[0])
+    for answer in answers[1:]:
+        yes, no = m.truth(answer)
+        true, false = disjoin(true, yes), conjoin(false, no)
+    return Choice(((true, True), (false, False)))

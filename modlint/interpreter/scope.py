@@ -1,0 +1,142 @@
+"""Files as namespaces: running a module's top level once, imports, globals, builtins."""
+
+from __future__ import annotations
+
+import builtins
+from typing import TYPE_CHECKING
+
+from modlint.graph import ALWAYS
+from modlint.interpreter.frames import Frame
+from modlint.interpreter.machine import Dead, GiveUp
+from modlint.interpreter.values import ExtV, LazyImport, ModuleObj, PyModule, Value
+from modlint.syntax import ir
+
+if TYPE_CHECKING:
+    from modlint.interpreter.interpreter import Interpreter
+
+_BUILTINS = frozenset(dir(builtins))
+
+
+def load(m: Interpreter, path: str) -> PyModule | None:
+    """The namespace of a file, run on first use; None when it cannot be read.
+
+    The run is not part of any model: it has a journal, a path condition and a budget of its own, so that what a model
+    finds does not depend on which model needed the file first.
+    """
+    known = m.files.get(path)
+    if known is not None:
+        return known
+    file = m.tree.file(path)
+    if file is None:
+        return None
+    module = m.files[path] = PyModule(path, file)
+    _run(m, module)
+    return module
+
+
+def _run(m: Interpreter, module: PyModule) -> None:
+    from modlint.interpreter.statements import execute
+
+    saved = m.suspend()
+    module.state = "running"
+    module.cells["__name__"] = "__module__"
+    module.cells["__file__"] = module.path
+    frame = Frame(m.fresh(), "module", module, "<module>", None, module.cells)
+    try:
+        for statement in module.ir.body:
+            try:
+                if not execute(m, (statement,), frame):
+                    m.pc = ALWAYS
+            except (Dead, RecursionError):
+                m.pc = ALWAYS
+            m.pending.clear()
+            _run_for_effect(m, statement, module)
+    except GiveUp as reason:
+        m.note(str(reason))
+    finally:
+        module.made = list(m.modules)
+        m.resume(saved)
+    module.state = "ready"
+
+
+def _run_for_effect(m: Interpreter, statement: ir.Stmt, module: PyModule) -> None:
+    """An import whose names are never mentioned is there for what it does (registrations): run that file now."""
+    if isinstance(statement, ir.ImportFrom):
+        for name, alias in statement.names:
+            if name == "*" or (alias or name) not in module.ir.mentions:
+                resolve(m, module, LazyImport(statement.module, statement.level, None if name == "*" else name))
+    elif isinstance(statement, ir.Import):
+        for dotted, alias in statement.names:
+            if (alias or dotted.split(".")[0]) not in module.ir.mentions:
+                resolve(m, module, LazyImport(dotted, 0, None))
+
+
+def resolve(m: Interpreter, module: PyModule, lazy: LazyImport) -> Value:
+    """What an import binds: a namespace of the tree, a name in one, or a library name."""
+    path = m.tree.resolve(module.path, lazy.module, lazy.level)
+    if path is None:
+        if lazy.level:
+            return m.unknown(f"import of {'.' * lazy.level}{lazy.module} that is not in the tree")
+        return ExtV(lazy.module if lazy.name is None else f"{lazy.module}.{lazy.name}")
+    if path == module.path and lazy.name is not None:
+        return _submodule(m, path, lazy.name)
+    target = load(m, path)
+    if target is None:
+        return m.unknown(f"{path} cannot be read")
+    return target if lazy.name is None else attribute(m, target, lazy.name)
+
+
+def _submodule(m: Interpreter, path: str, name: str) -> Value:
+    found = m.tree.submodule(path, name)
+    module = None if found is None else load(m, found)
+    return m.unknown(f"no {name} in {path}") if module is None else module
+
+
+def attribute(m: Interpreter, module: PyModule, name: str) -> Value:
+    """A name in a file's namespace: its own, a star import's, or a submodule."""
+    if name in module.cells:
+        return _cell(m, module, name)
+    found = _starred(m, module, name)
+    if found is not None:
+        return found
+    return _submodule(m, module.path, name)
+
+
+def _cell(m: Interpreter, module: PyModule, name: str) -> Value:
+    value = module.cells[name]
+    if type(value) is LazyImport:
+        value = resolve(m, module, value)
+        module.cells[name] = value
+    return value
+
+
+def _starred(m: Interpreter, module: PyModule, name: str) -> Value:
+    for index, star in enumerate(module.stars):
+        source = resolve(m, module, star) if type(star) is LazyImport else star
+        module.stars[index] = source
+        if isinstance(source, PyModule) and source is not module:
+            if name in source.cells and not name.startswith("_"):
+                return _cell(m, source, name)
+            deeper = _starred(m, source, name) if source.stars else None
+            if deeper is not None:
+                return deeper
+        elif isinstance(source, ExtV):
+            dotted = f"{source.dotted}.{name}"
+            if m.entry(dotted) is not None or m.is_library_name(dotted):
+                return ExtV(dotted)
+    return None
+
+
+def global_name(m: Interpreter, module: PyModule, name: str, frame: Frame) -> Value:
+    """A name that no enclosing function binds."""
+    if name in module.cells:
+        value = m.live(_cell(m, module, name))
+        if isinstance(value, ModuleObj) and frame.kind != "module" and m.inside_model(frame):
+            m.set(value.facts, "module-level", True)
+        return value
+    found = _starred(m, module, name)
+    if found is not None:
+        return found
+    if name in _BUILTINS:
+        return ExtV(f"builtins.{name}")
+    return m.unknown("an undefined name")

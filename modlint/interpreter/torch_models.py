@@ -1,0 +1,205 @@
+"""Functions of torch that matter for reuse: checkpointing, norms on a module's buffers, wrappers, RNG, parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modlint.interpreter import tracking
+from modlint.interpreter.values import (
+    INPUT,
+    RNG,
+    BoundV,
+    CallArgs,
+    FuncV,
+    ModuleObj,
+    PartialV,
+    Tensor,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modlint.catalogue.entries import Wrapper
+    from modlint.interpreter.interpreter import Interpreter
+
+_CHECKPOINT_OPTIONS = frozenset(
+    {"use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug", "early_stop"}
+)
+_RANDOM = frozenset(
+    {
+        "rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "bernoulli", "multinomial",
+        "normal", "poisson", "dropout", "alpha_dropout", "feature_dropout", "native_dropout",
+    }
+)  # fmt: skip
+_FRESH = frozenset({"zeros", "ones", "empty", "full", "arange", "linspace", "eye", "zeros_like", "ones_like", "empty_like"})
+_FUNCTIONAL_RANDOM = {"dropout": 1, "dropout1d": 1, "dropout2d": 1, "dropout3d": 1, "alpha_dropout": 1, "rrelu": 3}
+_FUNCTIONAL = ("torch.nn.functional.", "torch.functional.")
+
+
+def model_of(dotted: str) -> Callable[[Interpreter, CallArgs], Value] | None:
+    """The model of a torch function by its dotted name, or None."""
+    found = _MODELS.get(dotted)
+    if found is not None:
+        return found
+    owner, _, name = dotted.rpartition(".")
+    if owner == "torch" and name in _RANDOM:
+        return _random
+    if owner in {"torch", "numpy"} and name in _FRESH:
+        return _fresh
+    if owner in {"numpy.random", "np.random"} or dotted.startswith("torch.distributions."):
+        return _random
+    if owner == "torch.nn.functional" and name in _FUNCTIONAL_RANDOM:
+        return lambda m, args: _dropout(m, args, _FUNCTIONAL_RANDOM[name])
+    if name in {"checkpoint", "checkpoint_seq", "checkpoint_sequential"} and "checkpoint" in owner:
+        return _checkpoint if name == "checkpoint" else _checkpoint_sequential
+    return None
+
+
+def _arg(args: CallArgs, index: int, name: str, default: Value = None) -> Value:
+    return args.args[index] if len(args.args) > index else args.kwargs.get(name, default)
+
+
+def _taint(m: Interpreter, args: CallArgs) -> int:
+    return m.taint_of((*args.args, *args.kwargs.values()))
+
+
+def _random(m: Interpreter, args: CallArgs) -> Value:
+    m.drawn()
+    return m.data(RNG | _taint(m, args), m.src_of(args.args))
+
+
+def _fresh(m: Interpreter, args: CallArgs) -> Value:
+    return m.data()
+
+
+def _dropout(m: Interpreter, args: CallArgs, position: int) -> Value:
+    training = _arg(args, position + 1, "training", True)
+    p = _arg(args, position, "p", 0.5)
+    if training is False or p == 0:
+        return m.data(_taint(m, args), m.src_of(args.args))
+    return _random(m, args)
+
+
+# -- checkpointing -----------------------------------------------------------------------------------------------
+
+
+def _checkpoint(m: Interpreter, args: CallArgs) -> Value:
+    """`checkpoint(function, *args)`: runs it now, and again in backward."""
+    function = _arg(args, 0, "function")
+    kwargs = {k: v for k, v in args.kwargs.items() if k not in _CHECKPOINT_OPTIONS and k != "function"}
+    return _recomputed(m, function, args._replace(args=args.args[1:], kwargs=kwargs, places=args.places[1:]))
+
+
+def _recomputed(m: Interpreter, function: Value, args: CallArgs) -> Value:
+    before = m.checkpointed
+    m.checkpointed = args.site or before
+    try:
+        return m.call(function, args)
+    finally:
+        m.checkpointed = before
+
+
+def _checkpoint_sequential(m: Interpreter, args: CallArgs) -> Value:
+    """`checkpoint_sequential(functions, segments, input)` (torch), `checkpoint_seq(functions, input)` (timm)."""
+    functions = _arg(args, 0, "functions")
+    x = args.args[-1] if len(args.args) > 1 else args.kwargs.get("input", args.kwargs.get("x"))
+    for function in m.items(functions)[0]:
+        x = _recomputed(m, function, args._replace(args=(x,), kwargs={}, places=()))
+    return x
+
+
+# -- norms on buffers --------------------------------------------------------------------------------------------
+
+
+def _batch_norm(m: Interpreter, args: CallArgs) -> Value:
+    """`F.batch_norm(x, running_mean, running_var, ..., training)`: writes the buffers of whoever owns them."""
+    if m.live(_arg(args, 5, "training", False)) is not False:
+        _norm_use(m, args)
+    return m.data(_taint(m, args) | INPUT, m.src_of(args.args))
+
+
+def _instance_norm(m: Interpreter, args: CallArgs) -> Value:
+    if m.live(_arg(args, 5, "use_input_stats", True)) is not False:
+        _norm_use(m, args)
+    return m.data(_taint(m, args) | INPUT, m.src_of(args.args))
+
+
+def _torch_batch_norm(m: Interpreter, args: CallArgs) -> Value:
+    """`torch.batch_norm(x, weight, bias, running_mean, running_var, training, ...)`."""
+    order = [0, 3, 4, 1, 2, 5]
+    if len(args.args) > 5:
+        return _batch_norm(m, args._replace(args=tuple(args.args[i] for i in order), places=()))
+    return m.data(_taint(m, args) | INPUT)
+
+
+def _norm_use(m: Interpreter, args: CallArgs) -> None:
+    buffers = [m.live(_arg(args, 1, "running_mean")), m.live(_arg(args, 2, "running_var"))]
+    owners = {id(t.owner): t.owner for t in buffers if isinstance(t, Tensor) and t.owner is not None}
+    for owner in owners.values():
+        if m.run is not None and m.run.of(owner) is None:
+            tracking.record(m, owner, args)
+    for tensor in buffers:
+        if isinstance(tensor, Tensor):
+            m.write_tensor(tensor, INPUT, True)
+
+
+# -- modules -----------------------------------------------------------------------------------------------------
+
+
+def wrap(m: Interpreter, wrapper: Wrapper, args: CallArgs) -> Value:
+    """A function that changes the module that it is given (spectral_norm, prune, ...)."""
+    values = wrapper.bind(args.args, {k: v for k, v in args.kwargs.items() if k not in {"*", "**"}})
+    module = m.live(values.get(wrapper.argument))
+    if not isinstance(module, ModuleObj):
+        return module if wrapper.returns else None
+    if wrapper.copies:
+        module = m.deep_copy(module, args.site)
+    bound = {name: m.as_argument(value) for name, value in values.items()}
+    m.set(module.facts, "wrappers", (*m.live(module.facts.get("wrappers", ())), (wrapper, tuple(bound.items()))))
+    return module if wrapper.returns else None
+
+
+def _same(m: Interpreter, args: CallArgs) -> Value:
+    """Compiling and scripting give a module that is the same for our purposes."""
+    return args.args[0] if args.args else m.unknown("torch.compile as a decorator")
+
+
+def _parameter(m: Interpreter, args: CallArgs) -> Value:
+    data = m.live(_arg(args, 0, "data"))
+    if isinstance(data, Tensor) and data.kind == "parameter" and data.owner is not None:
+        return Tensor(m.fresh(), "parameter")
+    made = Tensor(m.fresh(), "parameter")
+    made.persistent = _arg(args, 1, "requires_grad", True) is not False
+    return made
+
+
+def _buffer(m: Interpreter, args: CallArgs) -> Value:
+    return Tensor(m.fresh(), "buffer", None, "", _arg(args, 1, "persistent", True) is not False)
+
+
+def _call_first(m: Interpreter, args: CallArgs) -> Value:
+    """`vmap(f)`, `jit.script_if_tracing(f)`: the function itself."""
+    first = args.args[0] if args.args else None
+    return first if isinstance(first, FuncV | BoundV | PartialV | ModuleObj) else m.unknown("a function transform")
+
+
+_MODELS: dict[str, Callable[[Interpreter, CallArgs], Value]] = {
+    "torch.utils.checkpoint.checkpoint": _checkpoint,
+    "torch.utils.checkpoint.checkpoint_sequential": _checkpoint_sequential,
+    "torch.nn.functional.batch_norm": _batch_norm,
+    "torch.nn.functional.instance_norm": _instance_norm,
+    "torch.batch_norm": _torch_batch_norm,
+    "torch.compile": _same,
+    "torch.jit.script": _same,
+    "torch.jit.trace": _same,
+    "torch.jit.ignore": _same,
+    "torch.jit.unused": _same,
+    "torch.jit.export": _same,
+    "torch.vmap": _call_first,
+    "torch.func.vmap": _call_first,
+    "torch.nn.Parameter": _parameter,
+    "torch.nn.parameter.Parameter": _parameter,
+    "torch.nn.UninitializedParameter": _parameter,
+    "torch.nn.Buffer": _buffer,
+}

@@ -1,0 +1,196 @@
+"""Uses and state: what is recorded while forward runs.
+
+State crosses calls when an execution of a module reads an attribute that an earlier execution of the same module wrote,
+and what was written depends on inputs, on the RNG or on earlier state. Writes to what the checkpoint saves count at once.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from modlint.interpreter.frames import Run
+from modlint.interpreter.values import (
+    RNG,
+    STATE,
+    Choice,
+    DictObj,
+    ListObj,
+    ModuleObj,
+    Sym,
+    Tensor,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modlint.graph import Condition, Site
+    from modlint.interpreter.interpreter import Interpreter
+    from modlint.interpreter.values import CallArgs
+
+
+class RawUse(NamedTuple):
+    """One execution as it happened; `build` makes a `Use` of it."""
+
+    order: int
+    obj: ModuleObj
+    parent: int | None
+    site: Site | None
+    within: str
+    slot: tuple[ModuleObj, str] | None
+    times: int
+    at_least: bool
+    cond: Condition
+    frozen: bool
+    recomputed: Site | None
+    loop: int | None
+    consumes: frozenset[int]
+    method: bool = False
+
+
+class Written(NamedTuple):
+    """Who wrote an attribute last, and what the value depends on."""
+
+    run: Run | None
+    taint: int
+
+
+def record(m: Interpreter, obj: ModuleObj, args: CallArgs, method: bool = False) -> Run:
+    """Note a use of `obj` and return its execution."""
+    order = m.next_order()
+    parent = m.run
+    if m.counting:
+        loops = m.loops[m.loop_floor :]
+        src: frozenset[int] = frozenset()
+        for value in (*args.args, *args.kwargs.values()):
+            src = src | m.src_of(value)
+        m.uses.append(
+            RawUse(
+                order,
+                obj,
+                None if parent is None else parent.order,
+                args.site,
+                args.within,
+                args.slot,
+                m.weight,
+                any(not known for _, known in m.loops),
+                m.pc,
+                is_frozen(m, obj),
+                m.checkpointed,
+                loops[-1][0] if loops else None,
+                src,
+                method,
+            )
+        )
+    return Run(order, obj, parent, m.checkpointed)
+
+
+def is_frozen(m: Interpreter, obj: ModuleObj) -> bool:
+    """Whether the instance is in eval mode now."""
+    return m.live(obj.cells.get("training", True)) is False
+
+
+@contextmanager
+def running(m: Interpreter, run: Run) -> Iterator[None]:
+    """Within: `run` is the innermost execution, and loops outside of it are not its own."""
+    before, floor = m.run, m.loop_floor
+    m.run, m.loop_floor = run, len(m.loops)
+    try:
+        yield
+    finally:
+        m.run, m.loop_floor = before, floor
+
+
+def read_attr(m: Interpreter, obj: ModuleObj, name: str) -> None:
+    """A read of `obj.name` during forward: does it see what an earlier execution of `obj` wrote?"""
+    if m.run is None or name not in obj.meta:
+        return
+    written = m.live(obj.meta[name])
+    for one in [v for _, v in written.alts] if type(written) is Choice else [written]:
+        if isinstance(one, Written) and one.run is not None and one.taint:
+            writer, reader = one.run.of(obj), m.run.of(obj)
+            if writer is not None and reader is not None and writer is not reader:
+                m.keeps(obj, name)
+
+
+def wrote_attr(m: Interpreter, obj: ModuleObj, name: str, value: Value, update: bool) -> None:
+    """A write of `obj.name` during forward."""
+    if m.run is None:
+        return
+    taint = m.taint_of(value) | (STATE if update else 0)
+    m.set(obj.meta, name, Written(m.run, taint))
+    tensor = obj.tensors.get(name)
+    if isinstance(tensor, Tensor) and (tensor.persistent or tensor.kind == "parameter") and taint:
+        m.keeps(obj, name)
+
+
+def write_tensor(m: Interpreter, tensor: Tensor, taint: int, update: bool) -> None:
+    """An in-place write to a registered tensor during forward."""
+    obj = tensor.owner
+    if m.run is None or obj is None:
+        return
+    if update:
+        taint |= STATE
+    if not taint:
+        return
+    if tensor.persistent and m.run.of(obj) is not None:
+        m.keeps(obj, tensor.name)
+    else:
+        m.set(obj.meta, tensor.name, Written(m.run, taint))
+
+
+def wrote_into(m: Interpreter, container: ListObj | DictObj, taint: int) -> None:
+    """A list or dict that hangs at a module's attribute was changed during forward."""
+    if m.run is not None and container.owner is not None:
+        obj, name = container.owner
+        m.set(obj.meta, name, Written(m.run, taint | STATE))
+
+
+def taint_of(m: Interpreter, value: Value, depth: int = 3) -> int:
+    """What a value depends on: INPUT, RNG, STATE, in any combination."""
+    kind = type(value)
+    if kind is Sym:
+        return int(value.taint)
+    if kind is tuple and depth:
+        taint = 0
+        for item in value:
+            taint |= taint_of(m, item, depth - 1)
+        return taint
+    if kind is Choice and depth:
+        taint = 0
+        for _, alternative in value.alts:
+            taint |= taint_of(m, alternative, depth - 1)
+        return taint
+    if kind is ListObj and depth:
+        return taint_of(m, value.cells["items"], depth)
+    if kind is DictObj and depth:
+        return taint_of(m, tuple(m.dict_items(value).values()), depth)
+    return 0
+
+
+def src_of(m: Interpreter, value: Value, depth: int = 2) -> frozenset[int]:
+    """The orders of the uses whose outputs reach a value."""
+    kind = type(value)
+    if kind is Sym:
+        src: frozenset[int] = value.src
+        return src
+    parts: tuple[Value, ...] = ()
+    if kind is tuple:
+        parts = value
+    elif kind is Choice:
+        parts = tuple(v for _, v in value.alts)
+    elif kind is ListObj and type(value.cells["items"]) is tuple:
+        parts = value.cells["items"]
+    found: frozenset[int] = frozenset()
+    for part in parts if depth else ():
+        found = found | src_of(m, part, depth - 1)
+    return found
+
+
+def drawn(m: Interpreter) -> Sym:
+    """A value drawn from the global RNG, by the module that runs now."""
+    if m.run is not None:
+        m.drawing.add(m.run.obj.id)
+    return m.data(RNG)
+

@@ -1,0 +1,338 @@
+"""Abstract values. Constants and tuples are the Python objects themselves; everything else is a class of this module.
+
+What can change over time (attributes, items) lives in dicts that only the machine writes, so that it can journal and
+undo them. `Choice` holds alternatives, each under a path condition.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modlint.catalogue import Entry
+    from modlint.graph import Condition, Site
+    from modlint.syntax import ir
+
+Value: TypeAlias = Any  # a constant, a tuple of values, or an instance of a class below
+
+INPUT, RNG, STATE = 1, 2, 4  # what a value depends on: inputs of forward, the RNG, earlier state
+
+
+class Missing:
+    """Nothing stands in a cell."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING = Missing()
+
+
+class Sym:
+    """A value that is not known: `id` identifies it, `op` and `args` say how it is computed from others.
+
+    `taint` is what it depends on; `src` the orders of the uses whose outputs reach it; `reason` why it is unknown.
+    """
+
+    __slots__ = ("args", "id", "op", "reason", "src", "taint")
+
+    def __init__(
+        self, id: int, op: str, args: tuple[Any, ...], taint: int = 0, src: frozenset[int] = frozenset(), reason: str = ""
+    ) -> None:
+        self.id = id
+        self.op = op
+        self.args = args
+        self.taint = taint
+        self.src = src
+        self.reason = reason
+
+    def __repr__(self) -> str:
+        return f"Sym({self.op}#{self.id})"
+
+
+class Choice:
+    """One of several values, by path."""
+
+    __slots__ = ("alts",)
+
+    def __init__(self, alts: tuple[tuple[Condition, Value], ...]) -> None:
+        self.alts = alts
+
+    def __repr__(self) -> str:
+        return f"Choice({', '.join(repr(v) for _, v in self.alts)})"
+
+
+class Obj:
+    """An instance of a user class that is no module, or of a modelled library class."""
+
+    __slots__ = ("cells", "cls", "id")
+
+    def __init__(self, id: int, cls: Value) -> None:
+        self.id = id
+        self.cls = cls
+        self.cells: dict[str, Value] = {}
+
+
+class ListObj:
+    """A list, set or deque. `cells["items"]` is a tuple of values, or a Sym when nothing is known of them."""
+
+    __slots__ = ("cells", "id", "kind", "owner")
+
+    def __init__(self, id: int, items: Value, kind: str = "list") -> None:
+        self.id = id
+        self.kind = kind
+        self.cells: dict[str, Value] = {"items": items}
+        self.owner: tuple[ModuleObj, str] | None = None
+
+
+class DictObj:
+    """A dict. `cells["items"]` maps hashable keys to values and is never changed in place; `open`: there may be more."""
+
+    __slots__ = ("cells", "factory", "id", "open", "owner")
+
+    def __init__(self, id: int, items: Value, open: bool = False) -> None:
+        self.id = id
+        self.cells: dict[str, Value] = {"items": items}
+        self.open = open
+        self.factory: Value = None  # of a defaultdict
+        self.owner: tuple[ModuleObj, str] | None = None
+
+
+class IterObj:
+    """An iterator: items, a cursor in `cells["at"]`, and whether the items repeat for ever."""
+
+    __slots__ = ("cells", "endless", "id", "items")
+
+    def __init__(self, id: int, items: tuple[Value, ...], endless: bool = False) -> None:
+        self.id = id
+        self.items = items
+        self.endless = endless
+        self.cells: dict[str, Value] = {"at": 0}
+
+
+class Tensor:
+    """A parameter or buffer that a module registers. `kind` is "parameter" or "buffer"."""
+
+    __slots__ = ("id", "kind", "name", "owner", "persistent")
+
+    def __init__(self, id: int, kind: str, owner: ModuleObj | None = None, name: str = "", persistent: bool = True) -> None:
+        self.id = id
+        self.kind = kind
+        self.owner = owner
+        self.name = name
+        self.persistent = persistent
+
+
+class Placement(NamedTuple):
+    """Where a module was put into a slot, list or argument; `repeated`: by one site of one frame more than once."""
+
+    site: Site | None
+    repeated: bool
+
+
+class ModuleObj:
+    """An nn.Module instance.
+
+    `cells` holds plain attributes, `mods` children by name, `tensors` parameters and buffers, `meta` what forward wrote
+    to attributes. `entry` and `bound` describe the library class at the end of its MRO, if the catalogue knows it.
+    """
+
+    __slots__ = (
+        "bound",
+        "cells",
+        "cls",
+        "context",
+        "created",
+        "entry",
+        "facts",
+        "id",
+        "meta",
+        "mods",
+        "places",
+        "tensors",
+    )
+
+    def __init__(self, id: int, cls: Value, created: Site | None) -> None:
+        self.id = id
+        self.cls = cls
+        self.created = created
+        self.context = ""
+        self.cells: dict[str, Value] = {}
+        self.mods: dict[str, Value] = {}
+        self.tensors: dict[str, Value] = {}
+        self.meta: dict[str, Value] = {}
+        self.places: dict[str, Placement] = {}
+        self.facts: dict[str, Value] = {}  # "default", "class-attribute", "module-level", "frozen", "wrapped", ...
+        self.entry: Entry | None = None
+        self.bound: dict[str, object] = {}
+
+
+class PyModule:
+    """A file of the tree as a namespace."""
+
+    __slots__ = ("cells", "ir", "made", "path", "stars", "state")
+
+    def __init__(self, path: str, file: ir.FileIR) -> None:
+        self.path = path
+        self.ir = file
+        self.cells: dict[str, Value] = {}
+        self.stars: list[Value] = []
+        self.state = "new"
+        self.made: list[ModuleObj] = []  # instances that its top level builds
+
+
+class LazyImport:
+    """A name that an import binds, resolved when it is first read."""
+
+    __slots__ = ("level", "module", "name")
+
+    def __init__(self, module: str, level: int, name: str | None) -> None:
+        self.module = module
+        self.level = level
+        self.name = name
+
+
+class ExtV:
+    """A name of a library, by its dotted path."""
+
+    __slots__ = ("dotted",)
+
+    def __init__(self, dotted: str) -> None:
+        self.dotted = dotted
+
+    def __repr__(self) -> str:
+        return f"ExtV({self.dotted})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ExtV) and other.dotted == self.dotted
+
+    def __hash__(self) -> int:
+        return hash(self.dotted)
+
+
+class ExtMethod:
+    """A method of a modelled object: `handler(machine, receiver, call)`."""
+
+    __slots__ = ("handler", "name", "receiver")
+
+    def __init__(self, receiver: Value, name: str, handler: Callable[..., Value]) -> None:
+        self.receiver = receiver
+        self.name = name
+        self.handler = handler
+
+
+class ClassV:
+    """A user class. `cells` is its namespace, `mro` its linearisation (ClassV and ExtV)."""
+
+    __slots__ = ("bases", "cells", "dataclass", "id", "is_module", "module", "mro", "name", "node", "qualname")
+
+    def __init__(self, id: int, node: ir.ClassDef, module: PyModule, qualname: str, bases: tuple[Value, ...]) -> None:
+        self.id = id
+        self.node = node
+        self.name = node.name
+        self.module = module
+        self.qualname = qualname
+        self.bases = bases
+        self.cells: dict[str, Value] = {}
+        self.mro: tuple[Value, ...] = ()
+        self.is_module = False
+        self.dataclass = False
+
+    def __repr__(self) -> str:
+        return f"ClassV({self.qualname})"
+
+
+class FuncV:
+    """A user function or lambda with its defaults and the frames it closes over."""
+
+    __slots__ = ("body", "cached", "closure", "defaults", "generator", "id", "module", "name", "node", "owner", "params", "qualname")
+
+    def __init__(
+        self,
+        id: int,
+        node: ir.FuncDef | ir.Lambda,
+        module: PyModule,
+        qualname: str,
+        defaults: dict[str, Value],
+        closure: Value,
+        owner: ClassV | None,
+    ) -> None:
+        self.id = id
+        self.node = node
+        self.params = node.params
+        self.body = node.body
+        self.generator = getattr(node, "generator", False)
+        self.name = getattr(node, "name", "<lambda>")
+        self.module = module
+        self.qualname = qualname
+        self.defaults = defaults
+        self.closure = closure
+        self.owner = owner
+        self.cached: dict[Any, Value] | None = None
+
+    def __repr__(self) -> str:
+        return f"FuncV({self.qualname})"
+
+
+class BoundV:
+    """A function with its first argument."""
+
+    __slots__ = ("func", "receiver")
+
+    def __init__(self, func: Value, receiver: Value) -> None:
+        self.func = func
+        self.receiver = receiver
+
+
+class PartialV:
+    """functools.partial."""
+
+    __slots__ = ("args", "func", "kwargs")
+
+    def __init__(self, func: Value, args: tuple[Value, ...], kwargs: dict[str, Value]) -> None:
+        self.func = func
+        self.args = args
+        self.kwargs = kwargs
+
+
+class Descriptor:
+    """property, staticmethod, classmethod, cached_property: `kind` and the function."""
+
+    __slots__ = ("func", "kind", "setter")
+
+    def __init__(self, kind: str, func: Value) -> None:
+        self.kind = kind
+        self.func = func
+        self.setter: Value = None
+
+
+class SuperV:
+    """super(): attributes are looked up after `start` in the MRO of the receiver's class."""
+
+    __slots__ = ("receiver", "start")
+
+    def __init__(self, receiver: Value, start: ClassV) -> None:
+        self.receiver = receiver
+        self.start = start
+
+
+class CallArgs(NamedTuple):
+    """The evaluated arguments of a call, its site, and the sites of the argument expressions."""
+
+    args: tuple[Value, ...]
+    kwargs: dict[str, Value]
+    site: Site | None = None
+    places: tuple[Placement | None, ...] = ()
+    named_places: dict[str, Placement] = {}
+    within: str = ""  # the function that the call stands in
+    slot: Any = None  # the attribute that the callee was read from: (owner, name)
+
+
+CONSTANTS = (int, float, complex, str, bytes, type(None), type(...))
+
+
+def is_const(value: Value) -> bool:
+    """Whether the value is a Python constant."""
+    return isinstance(value, CONSTANTS)

@@ -1,0 +1,92 @@
+"""Bytes of a file -> representation, or the error that becomes ML901; and numbers of nodes -> lines and columns."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from modlint.errors import ModlintError
+from modlint.syntax.ir import FileIR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import libcst
+
+_DEEP = 8000  # frames; enough for an expression nested a thousand deep
+
+
+class SourceError(ModlintError):
+    """A file that cannot be decoded or parsed. `line` and `column` (from 1) say where."""
+
+    def __init__(self, message: str, path: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(message, file=path, line=line)
+        self.line = line
+        self.column = column
+
+
+class Span(NamedTuple):
+    """Rows and columns from 1, columns in code points, the end exclusive."""
+
+    row: int
+    column: int
+    end_row: int
+    end_column: int
+
+
+def parse_source(path: str, data: bytes) -> FileIR:
+    """Lower one file. Raises SourceError when it is not Python that libcst can read."""
+    from modlint.syntax.lower import Lowerer
+
+    with deep_recursion(path):
+        tree = _parse(path, data)
+        lowerer = Lowerer()
+        body = lowerer.statements(tree.body)
+    return FileIR(path, body, frozenset(lowerer.mentions))
+
+
+def locate(data: bytes, numbers: Iterable[int]) -> dict[int, Span]:
+    """The spans of numbered nodes: parses the file a second time, so ask only for what is reported."""
+    from libcst.metadata import MetadataWrapper, PositionProvider
+
+    from modlint.syntax.lower import Lowerer
+
+    with deep_recursion(""):
+        wrapper = MetadataWrapper(_parse("", data), unsafe_skip_copy=True)
+        lowerer = Lowerer(record=True)
+        lowerer.statements(wrapper.module.body)
+        positions = wrapper.resolve(PositionProvider)
+    nodes = lowerer.nodes or []
+    spans = {}
+    for number in numbers:
+        span = positions[nodes[number]]
+        spans[number] = Span(span.start.line, span.start.column + 1, span.end.line, span.end.column + 1)
+    return spans
+
+
+@contextmanager
+def deep_recursion(path: str) -> Iterator[None]:
+    """Room for deeply nested source; a file that needs more is unreadable, not a crash."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _DEEP))
+    try:
+        yield
+    except RecursionError:
+        raise SourceError("nested too deeply to analyse; split the expression", path) from None
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _parse(path: str, data: bytes) -> libcst.Module:
+    import libcst
+
+    if b"\0" in data:
+        line = data[: data.index(b"\0")].count(b"\n") + 1
+        raise SourceError("contains a NUL byte; is it a Python file?", path, line)
+    try:
+        return libcst.parse_module(data)
+    except libcst.ParserSyntaxError as error:
+        raise SourceError(f"cannot be parsed: {error.message}", path, error.raw_line, error.raw_column + 1) from None
+    except (UnicodeDecodeError, LookupError, SyntaxError) as error:
+        raise SourceError(f"cannot be decoded: {error}", path) from None

@@ -1,0 +1,104 @@
+"""SourceTree: dotted module names -> files, as Python would find them, without importing anything.
+
+Imports are resolved in the linted tree, then along the search path; what is found nowhere is an external name.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from modlint.syntax.ir import FileIR
+
+_NEVER_LOCAL = frozenset(sys.stdlib_module_names) | {"torch", "numpy"}
+_CLIMB = 6  # folders above a file that are tried as an import root
+
+
+class SourceTree:
+    """Files by path, loaded when first asked for. `load` returns None for a file that is not there or not readable."""
+
+    def __init__(
+        self,
+        load: Callable[[str], FileIR | None],
+        search_path: Sequence[str] = (),
+        mentions: Callable[[str], Iterable[str]] | None = None,
+        is_file: Callable[[str], bool] = os.path.isfile,
+    ) -> None:
+        self._load = load
+        self._search_path = tuple(search_path)
+        self._mentions = mentions
+        self._exists = is_file
+        self._files: dict[str, FileIR | None] = {}
+        self._found: dict[tuple[str, str], str | None] = {}
+        self._isfile: dict[str, bool] = {}
+        self.loaded: dict[str, None] = {}  # every path asked for, found or not, in order: what a cache entry depends on
+
+    def file(self, path: str) -> FileIR | None:
+        """The representation of a file, or None."""
+        self.loaded[path] = None
+        if path not in self._files:
+            self._files[path] = self._load(path)
+        return self._files[path]
+
+    def mentioned_elsewhere(self, name: str, path: str) -> bool:
+        """Whether another file of the linted tree mentions `name` (to build the class, or to pass it on)."""
+        return self._mentions is not None and any(other != path for other in self._mentions(name))
+
+    def resolve(self, importer: str, module: str, level: int) -> str | None:
+        """The file that `from <level dots><module>` means in `importer`; None when it is external."""
+        key = (f"{level}:{module}", os.path.dirname(importer))
+        if key not in self._found:
+            self._found[key] = self._relative(importer, module, level) if level else self._absolute(importer, module)
+        return self._found[key]
+
+    def submodule(self, package: str, name: str) -> str | None:
+        """The file of `name` inside the package whose `__init__.py` is `package`."""
+        if os.path.basename(package) not in {"__init__.py", ""}:
+            return None
+        return self._module_at(os.path.join(os.path.dirname(package), name))
+
+    def _relative(self, importer: str, module: str, level: int) -> str | None:
+        folder = os.path.dirname(importer)
+        for _ in range(level - 1):
+            folder = os.path.join(folder, "..") if folder in {"", ".", ".."} else os.path.dirname(folder)
+        return self._module_at(os.path.join(folder, *module.split(".")) if module else folder)
+
+    def _absolute(self, importer: str, module: str) -> str | None:
+        first = module.split(".", 1)[0]
+        if first in _NEVER_LOCAL:
+            return None
+        for root in self._roots(importer):
+            found = self._module_at(os.path.join(root, *module.split(".")))
+            if found is not None:
+                return found
+        return None
+
+    def _roots(self, importer: str) -> list[str]:
+        """Folders that may stand on `sys.path`: those above the importer's package, innermost first, then search-path."""
+        folder = os.path.dirname(importer)
+        while self._is_file(os.path.join(folder, "__init__.py")) and folder not in {"", ".", "/"}:
+            folder = os.path.dirname(folder)
+        roots = []
+        for _ in range(_CLIMB):
+            roots.append(folder)
+            parent = os.path.dirname(folder)
+            if folder in {"", ".", "/"} or parent == folder:
+                break
+            folder = parent
+        return [*roots, *self._search_path]
+
+    def _module_at(self, base: str) -> str | None:
+        base = os.path.normpath(base)
+        for candidate in (os.path.join(base, "__init__.py"), base + ".py"):
+            if self._is_file(candidate):
+                return candidate
+        return None
+
+    def _is_file(self, path: str) -> bool:
+        if path not in self._isfile:
+            self._isfile[path] = self._exists(path)
+        return self._isfile[path]
