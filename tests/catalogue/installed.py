@@ -19,7 +19,7 @@ COVERED = ("torch.nn", "torch.ao.nn", "torch.ao.quantization")
 
 
 def classes() -> dict[type[nn.Module], list[str]]:
-    """Every class defined in a covered package, with the dotted names that it can be imported by."""
+    """Every class defined in a covered package, with the names that are meant for import."""
     for package in COVERED:
         _import_all(importlib.import_module(package))
     found: dict[type[nn.Module], list[str]] = {}
@@ -28,7 +28,8 @@ def classes() -> dict[type[nn.Module], list[str]]:
             continue
         for name, value in vars(module).items():
             if isinstance(value, type) and issubclass(value, nn.Module) and _within(value.__module__):
-                found.setdefault(value, []).append(f"{module_name}.{name}")
+                offered = name in getattr(module, "__all__", ()) or module_name in {value.__module__, *COVERED}
+                found.setdefault(value, []).extend([f"{module_name}.{name}"] if offered else [])
     return found
 
 

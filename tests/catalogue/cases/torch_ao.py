@@ -23,7 +23,17 @@ _BY_DIMENSION = {1: _LINE, 2: _IMAGE, 3: _VOLUME}
 
 def cases() -> Iterator[Case]:
     """Every case of torch.ao."""
-    for part in (_observers, _functional, _fused, _aware, _quantized, _dynamic, _fused_quantized, _recurrent, _reference):
+    for part in (
+        _observers,
+        _functional,
+        _fused,
+        _aware,
+        _quantized,
+        _dynamic,
+        _fused_quantized,
+        _recurrent,
+        _reference,
+    ):
         yield from part()
 
 
@@ -50,15 +60,21 @@ def quantized(inputs: Inputs) -> Inputs:
 
 
 def _observers() -> Iterator[Case]:
-    minimal = "MinMaxObserver PerChannelMinMaxObserver MovingAverageMinMaxObserver MovingAveragePerChannelMinMaxObserver"
+    minimal = (
+        "MinMaxObserver PerChannelMinMaxObserver MovingAverageMinMaxObserver MovingAveragePerChannelMinMaxObserver"
+    )
     yield from cases_of(_Q, minimal, narrowing, "", "is_dynamic=False, reduce_range=True")
     yield from cases_of(_Q, "HistogramObserver", narrowing, "", "bins=64")
     yield from cases_of(_Q, "RecordingObserver PlaceholderObserver NoopObserver ReuseInputObserver", narrowing)
     yield from cases_of(_Q, "FixedQParamsObserver", narrowing, "0.1, 0")
     yield from cases_of(_Q, "FakeQuantize FusedMovingAvgObsFakeQuantize", narrowing, "", "quant_min=0, quant_max=127")
-    yield from cases_of(_Q, "FixedQParamsFakeQuantize", narrowing, f"{_Q}.FixedQParamsObserver.with_args(scale=0.1, zero_point=0)")
+    yield from cases_of(
+        _Q, "FixedQParamsFakeQuantize", narrowing, f"{_Q}.FixedQParamsObserver.with_args(scale=0.1, zero_point=0)"
+    )
     yield from cases_of(_Q, "QuantStub DeQuantStub", narrowing, "", "torch.ao.quantization.default_qconfig")
-    yield from cases_of(_Q, "QuantWrapper", _ROWS, "torch.nn.Linear(4, 3)", "torch.nn.BatchNorm1d(4)", "torch.nn.ReLU()")
+    yield from cases_of(
+        _Q, "QuantWrapper", _ROWS, "torch.nn.Linear(4, 3)", "torch.nn.BatchNorm1d(4)", "torch.nn.ReLU()"
+    )
 
 
 def _functional() -> Iterator[Case]:
@@ -96,8 +112,12 @@ def _fused() -> Iterator[Case]:
 def _aware() -> Iterator[Case]:
     rows = lambda n: (torch.randint(10, (3, 4)),)  # noqa: E731
     yield from cases_of(f"{_AO}.qat", "Linear", _ROWS, f"4, 3, {_QCONFIG}")
-    yield from cases_of(f"{_AO}.qat.dynamic", "Linear", _ROWS, f"4, 3, qconfig={_Q}.qconfig.default_dynamic_qat_qconfig")
-    yield from cases_of(f"{_AO}.qat", "Embedding EmbeddingBag", rows, f"10, 6, qconfig={_Q}.default_embedding_qat_qconfig")
+    yield from cases_of(
+        f"{_AO}.qat.dynamic", "Linear", _ROWS, f"4, 3, qconfig={_Q}.qconfig.default_dynamic_qat_qconfig"
+    )
+    yield from cases_of(
+        f"{_AO}.qat", "Embedding EmbeddingBag", rows, f"10, 6, qconfig={_Q}.default_embedding_qat_qconfig"
+    )
     fused = f"{_AO}.intrinsic.qat"
     yield from cases_of(fused, "LinearReLU", _ROWS, f"4, 3, {_QCONFIG}")
     yield from cases_of(fused, "LinearBn1d", _ROWS, f"4, 3, {_QCONFIG}", f"4, 3, freeze_bn=True, {_QCONFIG}")
@@ -113,8 +133,12 @@ def _quantized() -> Iterator[Case]:
     for d, inputs in _BY_DIMENSION.items():
         yield from cases_of(package, f"Conv{d}d", quantized(inputs), "4, 3, 3")
         # Only qnnpack has transposed convolutions of one output channel per group and of several.
-        yield from cases_of(package, f"ConvTranspose{d}d", quantized(inputs), "4, 3, 3", engine="qnnpack" if d < 3 else "")
-        yield from cases_of(package, f"InstanceNorm{d}d", quantized(inputs), f"4, {_AFFINE}, 0.1, 0", "4, None, None, 0.1, 0")
+        yield from cases_of(
+            package, f"ConvTranspose{d}d", quantized(inputs), "4, 3, 3", engine="qnnpack" if d < 3 else ""
+        )
+        yield from cases_of(
+            package, f"InstanceNorm{d}d", quantized(inputs), f"4, {_AFFINE}, 0.1, 0", "4, None, None, 0.1, 0"
+        )
         if d > 1:
             yield from cases_of(package, f"BatchNorm{d}d", quantized(inputs), "4")
     rows = quantized(_ROWS)
