@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.confirm.outcome import Aim, Candidate, Home
+from modlint.confirm.outcome import Aim, Candidate, Home, Reused
 from modlint.confirm.replica import replicate
 from modlint.graph import StateClass
 from modlint.trace.live import LiveModel
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 def candidates_of(graph: UseGraph, model: nn.Module, inputs: Inputs) -> list[Candidate]:
     """Every reused instance of the graph, with the live object that it stands for. The root itself is none."""
     judgements = [j for j in judge(graph) if j.instance.key != "." and j.count > 1]
-    modules = _modules(model, inputs, {j.instance.key for j in judgements})
+    modules = live_modules(model, inputs, {j.instance.key for j in judgements})
     found = []
     for judgement in judgements:
         key = judgement.instance.key
         if key in modules:
             home = _home(graph, judgement, modules, model)
-            found.append(Candidate(key, modules[key], _aim(judgement), judgement.verdict, judgement.code, home))
+            reused = Reused(key, _aim(judgement), judgement.verdict, judgement.code)
+            found.append(Candidate(reused, modules[key], home))
     return found
 
 
@@ -42,7 +43,7 @@ def _aim(judgement: Judgement) -> Aim:
     return Aim.TIE if judgement.verdict is Verdict.DELIBERATE else Aim.SAFE
 
 
-def _modules(model: nn.Module, inputs: Inputs, keys: set[str]) -> dict[str, Any]:
+def live_modules(model: nn.Module, inputs: Inputs, keys: set[str]) -> dict[str, Any]:
     """The live modules by graph key: their paths, and numbers for those that no path leads to."""
     modules: dict[str, Any] = dict(model.named_modules(remove_duplicate=False))
     if any(key.startswith("<") for key in keys):

@@ -184,7 +184,7 @@ class Experiment:
 
     def _ties(self, candidates: list[Candidate], found: list[Outcome]) -> list[Outcome]:
         """Where no state flows, show that the parameters are tied: one step with copies of everything."""
-        clear = {outcome.candidate.name: outcome for outcome in found}
+        clear = {outcome.reused.name: outcome for outcome in found}
         tied = [c for c in candidates if clear[c.name].level.value == "confirmed"]
         if not tied:
             return found
@@ -205,7 +205,7 @@ class Experiment:
         found = gaps(a.record, b.record)
         read = any(q is not Quantity.BUFFERS and gap.difference for q, gap in worst(found).items())
         read = read or equal(found) or reads_buffers(subject, candidate, self.settings)
-        return self._placed(judging.state(candidate, found, a, b, read), subject)
+        return self._placed(judging.state(candidate, found, a, b, read), candidate, subject)
 
     def _parameters(self, candidate: Candidate) -> Outcome:
         if self._noisy:
@@ -214,7 +214,7 @@ class Experiment:
             subject, a, b = self._pair(candidate, tie=False)
         spread = judging.gradient_spread(candidate, self._a, self._baseline[1])
         outcome = judging.tie(candidate, gaps(a.record, b.record), self.noise, a, b, spread)
-        return self._placed(outcome, subject)
+        return self._placed(outcome, candidate, subject)
 
     def _pair(self, candidate: Candidate, tie: bool) -> tuple[Subject, Run, Run]:
         """Runs of A and B for one warned instance, in the smallest module that holds its uses where that is cheaper."""
@@ -226,6 +226,6 @@ class Experiment:
         a = run(part, marks, self.settings)
         return part, a, run(part, marks, self.settings, apart=[candidate.name], tie=tie)
 
-    def _placed(self, outcome: Outcome, subject: Subject) -> Outcome:
-        home = outcome.candidate.home
+    def _placed(self, outcome: Outcome, candidate: Candidate, subject: Subject) -> Outcome:
+        home = candidate.home
         return outcome if subject is self.subject or home is None else replace(outcome, within=home.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -37,7 +38,7 @@ def safe(candidate: Candidate, found: Gaps, a: Run) -> Outcome:
     """Nothing differs: the reuse is safe."""
     runs = a.own[candidate.name].executions
     note = f"{runs} uses and {runs} separate instances give the same numbers, bit for bit"
-    return Outcome(candidate, Level.CONFIRMED, Verdict.SAFE, note, measures(found, {}), executions=runs)
+    return Outcome(candidate.reused, Level.CONFIRMED, Verdict.SAFE, note, measures(found, {}), executions=runs)
 
 
 def unsafe(candidate: Candidate, found: Gaps, a: Run, b: Run) -> Outcome:
@@ -47,14 +48,20 @@ def unsafe(candidate: Candidate, found: Gaps, a: Run, b: Run) -> Outcome:
     note = f"separate instances give other {what}: what one use leaves behind reaches another"
     executions = a.own[candidate.name].executions
     return Outcome(
-        candidate, level, Verdict.CHANGES_SEMANTICS, note, measures(found, {}), harm(found, b, candidate), executions
+        candidate.reused,
+        level,
+        Verdict.CHANGES_SEMANTICS,
+        note,
+        measures(found, {}),
+        harm(found, b, candidate),
+        executions,
     )
 
 
 def unclear(candidate: Candidate, found: Gaps, noise: Mapping[Quantity, float], a: Run, why: str) -> Outcome:
     """The numbers do not decide."""
     executions = a.own[candidate.name].executions
-    return Outcome(candidate, Level.INCONCLUSIVE, None, why, measures(found, noise), executions=executions)
+    return Outcome(candidate.reused, Level.INCONCLUSIVE, None, why, measures(found, noise), executions=executions)
 
 
 def state(candidate: Candidate, found: Gaps, a: Run, b: Run, read: bool) -> Outcome:
@@ -65,12 +72,18 @@ def state(candidate: Candidate, found: Gaps, a: Run, b: Run, read: bool) -> Outc
             note = f"it ran {runs} times in this forward pass, so these inputs show nothing of its reuse"
             return unclear(candidate, found, {}, a, note.replace("1 times", "once"))
         note = f"its {runs} uses with state of their own give the same numbers, bit for bit: the state has no effect"
-        return Outcome(candidate, Level.REFUTED, Verdict.SAFE, note, measures(found, {}), executions=runs)
+        return Outcome(candidate.reused, Level.REFUTED, Verdict.SAFE, note, measures(found, {}), executions=runs)
     differing = {quantity for quantity, gap in worst(found).items() if gap.difference}
     if differing == {Quantity.BUFFERS} and not read:
         note = "its buffers differ but no output depends on them: tracked, never read"
         return Outcome(
-            candidate, Level.CONFIRMED, Verdict.SAFE, note, measures(found, {}), executions=runs, tracked_only=True
+            candidate.reused,
+            Level.CONFIRMED,
+            Verdict.SAFE,
+            note,
+            measures(found, {}),
+            executions=runs,
+            tracked_only=True,
         )
     return _harmful(candidate, found, {}, runs, harm(found, b, candidate))
 
@@ -84,7 +97,7 @@ def state_in_noise(
             candidate, found, noise, a, f"the difference lies within the noise of equal runs (p = {test.p:.2g})"
         )
     outcome = _harmful(candidate, found, noise, a.own[candidate.name].executions, harm(found, b, candidate))
-    return _with_note(outcome, f"{outcome.note} (beyond the noise of equal runs, p = {test.p:.2g})")
+    return replace(outcome, note=f"{outcome.note} (beyond the noise of equal runs, p = {test.p:.2g})")
 
 
 def tie(candidate: Candidate, found: Gaps, noise: Mapping[Quantity, float], a: Run, b: Run, spread: float) -> Outcome:
@@ -105,13 +118,13 @@ def tie(candidate: Candidate, found: Gaps, noise: Mapping[Quantity, float], a: R
             f"differ by {moved.difference:.3g} after one step"
         )
         verdict = Verdict.DELIBERATE if candidate.aim is Aim.TIE else Verdict.CHANGES_SEMANTICS
-        return Outcome(candidate, Level.CONFIRMED, verdict, note, shown, harm(found, b, candidate), runs)
+        return Outcome(candidate.reused, Level.CONFIRMED, verdict, note, shown, harm(found, b, candidate), runs)
     if spread:
         return unclear(candidate, found, noise, a, "its gradients differ by no more than those of equal runs")
     if runs > 1 and not any(p.requires_grad for p in candidate.module.parameters()):
         note = "its parameters are frozen, so nothing is tied"
         level = Level.REFUTED if candidate.aim is Aim.PARAMETERS else Level.CONFIRMED
-        return Outcome(candidate, level, Verdict.SAFE, note, shown, executions=runs)
+        return Outcome(candidate.reused, level, Verdict.SAFE, note, shown, executions=runs)
     why = "it ran once in this forward pass" if runs < 2 else "no gradient reached its parameters on these inputs"
     return unclear(candidate, found, noise, a, why)
 
@@ -122,7 +135,7 @@ def harm(found: Gaps, b: Run, candidate: Candidate) -> Harm:
     return Harm(
         train=largest.get(Quantity.TRAIN_OUTPUTS, Gap()).relative,
         eval=largest.get(Quantity.EVAL_OUTPUTS, Gap()).relative,
-        skew=_skew(b.own[candidate.name].buffers),
+        skew=_skew(candidate, b.own[candidate.name].buffers),
     )
 
 
@@ -137,35 +150,61 @@ def _harmful(candidate: Candidate, found: Gaps, noise: Mapping[Quantity, float],
     what = ", ".join(_words(quantity) for quantity, gap in worst(found).items() if gap.difference)
     note = "; ".join(parts) or f"with state of its own for each of {runs} uses, {what} differ"
     return Outcome(
-        candidate, Level.CONFIRMED, Verdict.CHANGES_SEMANTICS, note, measures(found, noise), size, executions=runs
+        candidate.reused,
+        Level.CONFIRMED,
+        Verdict.CHANGES_SEMANTICS,
+        note,
+        measures(found, noise),
+        size,
+        executions=runs,
     )
 
 
-def _with_note(outcome: Outcome, note: str) -> Outcome:
-    from dataclasses import replace
-
-    return replace(outcome, note=note)
-
-
-def _skew(buffers: Tensors) -> float:
-    """The largest distance between the statistics of two copies."""
+def _skew(candidate: Candidate, buffers: Tensors) -> float:
+    """The largest distance between the statistics of two copies: of means in standard deviations, else relative."""
+    start = dict(candidate.module.named_buffers())
     sizes = [0.0]
     for name, copies in buffers.items():
-        if len(copies) < 2 or not copies[0].is_floating_point() or name.endswith("running_var"):
-            continue
-        spread = torch.stack([c.double() for c in copies]) if _alike(copies) else None
-        if spread is None:
-            continue
-        variances = (
-            buffers.get(name.removesuffix("running_mean") + "running_var") if name.endswith("running_mean") else None
-        )
-        if variances is not None and _alike(variances):
-            unit = torch.stack([v.double() for v in variances]).mean(dim=0).sqrt()
-        else:
-            unit = spread.square().mean().sqrt().expand(spread.shape[1:])
-        distance_ = (spread.amax(dim=0) - spread.amin(dim=0)) / unit
-        sizes.append(float(distance_[distance_.isfinite()].max()) if distance_.isfinite().any() else 0.0)
+        if len(copies) > 1 and copies[0].is_floating_point() and _alike(copies) and not name.endswith("running_var"):
+            owner = candidate.module.get_submodule(name.rpartition(".")[0])
+            spread = _averages(copies, start.get(name), owner, buffers, name)
+            unit = _deviation(name, buffers, start, owner)
+            if unit is None:
+                unit = spread.square().mean().sqrt().expand(spread.shape[1:])
+            apart = (spread.amax(dim=0) - spread.amin(dim=0)) / unit
+            sizes.append(float(apart[apart.isfinite()].max()) if apart.isfinite().any() else 0.0)
     return max(sizes)
+
+
+def _deviation(
+    name: str, buffers: Tensors, start: Mapping[str, torch.Tensor], owner: torch.nn.Module
+) -> torch.Tensor | None:
+    if not name.endswith("running_mean"):
+        return None
+    other = name.removesuffix("mean") + "var"
+    variances = buffers.get(other)
+    if variances is None or not _alike(variances):
+        return None
+    return _averages(variances, start.get(other), owner, buffers, other).mean(dim=0).sqrt()
+
+
+def _averages(
+    copies: tuple[torch.Tensor, ...], start: torch.Tensor | None, owner: torch.nn.Module, buffers: Tensors, name: str
+) -> torch.Tensor:
+    """What each copy has averaged, in float64. From an exponential average its starting value is taken out.
+
+    After n batches the buffer holds (1-m)^n start + (1 - (1-m)^n) average, m being the momentum.
+    """
+    values = torch.stack([copy.double() for copy in copies])
+    momentum = getattr(owner, "momentum", None)
+    prefix = name.rpartition(".")[0]
+    batches = buffers.get(f"{prefix}.num_batches_tracked" if prefix else "num_batches_tracked")
+    if not isinstance(momentum, float) or not 0 < momentum < 1 or batches is None or start is None:
+        return values
+    if len(batches) != len(copies):
+        return values
+    kept = torch.stack([(1 - momentum) ** n.double() for n in batches]).reshape(-1, *[1] * start.dim()).to(values)
+    return (values - kept * start.double()) / (1 - kept)
 
 
 def _alike(copies: tuple[torch.Tensor, ...]) -> bool:

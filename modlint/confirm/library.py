@@ -64,7 +64,6 @@ def confirm_model(
         subject, memo = prepare(model, inputs, settings)
         known = [_transferred(candidate, memo) for candidate in candidates]
         experiment = fitting(subject, lambda fit: _experiment(fit, known, settings, progress))
-        outcomes = [replace(o, candidate=_original(o.candidate, candidates)) for o in experiment.found]
     return ConfirmResult(
         model=type(model).__name__,
         device=_device_name(settings.device),
@@ -73,7 +72,7 @@ def confirm_model(
         seeds=tuple(settings.seed + step for step in range(settings.steps)),
         steps=settings.steps,
         noise=tuple(experiment.noise.items()),
-        outcomes=tuple(outcomes),
+        outcomes=experiment.found,
         nondeterministic=tuple(dict.fromkeys(experiment.nondeterministic)),
         notes=tuple(dict.fromkeys(experiment.subject.notes)),
         inputs=inputs.described,
@@ -99,10 +98,6 @@ def _transferred(candidate: Candidate, memo: dict[int, Any]) -> Candidate:
     if home is not None:
         home = replace(home, module=memo.get(id(home.module), home.module))
     return replace(candidate, module=memo.get(id(candidate.module), candidate.module), home=home)
-
-
-def _original(candidate: Candidate, originals: Sequence[Candidate]) -> Candidate:
-    return next(original for original in originals if original.name == candidate.name)
 
 
 def _device_name(device: torch.device) -> str:

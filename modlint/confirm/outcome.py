@@ -23,6 +23,7 @@ class Aim(str, Enum):
     PARAMETERS = "parameters"  # the same, warned of
     STATE = "state"  # warned of: state flows between the uses
     OPEN = "open"  # verdict unknown
+    CROSS = "cross"  # shared by several models
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,30 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A reused instance: its name in the report, the live object, and what there is to find out."""
+class Reused:
+    """A reused instance: its key in the graph, the verdict and rule of the trace, and what there is to find out."""
 
     name: str
-    module: nn.Module
     aim: Aim
     verdict: Verdict = Verdict.UNKNOWN
     code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A reused instance with the live object that it stands for."""
+
+    reused: Reused
+    module: nn.Module
     home: Home | None = None
+
+    @property
+    def name(self) -> str:
+        return self.reused.name
+
+    @property
+    def aim(self) -> Aim:
+        return self.reused.aim
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +94,7 @@ class Harm:
 class Outcome:
     """The evidence on one instance. `measured` is the verdict of the numbers alone, None where they are unclear."""
 
-    candidate: Candidate
+    reused: Reused
     level: Level
     measured: Verdict | None
     note: str
@@ -132,7 +148,7 @@ class ConfirmResult:
     def outcome(self, name: str) -> Outcome:
         """The outcome of the instance of that name. Raises KeyError."""
         for outcome in self.outcomes:
-            if outcome.candidate.name == name:
+            if outcome.reused.name == name:
                 return outcome
         raise KeyError(name)
 
@@ -140,4 +156,4 @@ class ConfirmResult:
 def ranked(outcomes: list[Outcome]) -> tuple[Outcome, ...]:
     """Confirmed harm first, the largest first; then what is unclear, refuted and safe. Ties by name."""
     order = {Verdict.CHANGES_SEMANTICS: 0, None: 1, Verdict.UNKNOWN: 1, Verdict.DELIBERATE: 2, Verdict.SAFE: 3}
-    return tuple(sorted(outcomes, key=lambda o: (order[o.measured], o.tracked_only, -o.harm.size, o.candidate.name)))
+    return tuple(sorted(outcomes, key=lambda o: (order[o.measured], o.tracked_only, -o.harm.size, o.reused.name)))
