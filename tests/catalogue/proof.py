@@ -10,10 +10,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
+
 from catalogue.cases import every
 from catalogue.measure import Case, Measured, build, measure
 from catalogue.sharing import differing, separate, shared
-
 from modlint.catalogue import NOT_NONE, Catalogue, state_of_expressions
 from modlint.graph import StateClass, Trait
 

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import inspect
-import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from catalogue import installed
-from catalogue.exempt import UNMEASURED, WITHOUT_ENTRY
-from catalogue.measure import measure
-from catalogue.proof import all_cases, arguments, catalogue, disagreements
 from torch import nn
 
-from modlint.catalogue import REQUIRED, Entry, Holds, Kind, Reference
-from modlint.catalogue.reading import check
-from modlint.resources import rules_folder
+from catalogue import installed
+from catalogue.exempt import UNMEASURED, WITHOUT_ENTRY
+from catalogue.proof import all_cases, arguments, catalogue, disagreements
+from modlint.catalogue import REQUIRED, Entry, Kind, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from catalogue.measure import Case
-
     from modlint.catalogue import Param
 
 

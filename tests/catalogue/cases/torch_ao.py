@@ -1,10 +1,11 @@
-"""Configurations and inputs of torch.ao: observers, fake-quantisation, and the layers of every stage of quantisation."""
+"""Configurations and inputs of torch.ao: observers, fake-quantisation, layers of every stage of quantisation."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import torch
+
 from catalogue.cases.torch_nn import tensors
 from catalogue.measure import Case
 

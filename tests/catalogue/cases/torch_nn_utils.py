@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+
 from catalogue.cases.torch_nn import IMAGE, ROWS, tensors
 from catalogue.measure import Case
 
