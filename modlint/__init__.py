@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+TYPE_CHECKING = False  # as in typing, whose import would take longer than `modlint --version` does
+if TYPE_CHECKING:
+    from typing import Any
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "confirm", "trace"]
@@ -15,5 +16,7 @@ def __getattr__(name: str) -> Any:
     `modlint.trace(model, *inputs)` and `modlint.confirm(model, *inputs)` are the rooms themselves, which are callable.
     """
     if name in {"trace", "confirm"}:
+        import importlib
+
         return importlib.import_module(f"modlint.{name}")
     raise AttributeError(f"module 'modlint' has no attribute {name!r}")

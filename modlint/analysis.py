@@ -10,16 +10,17 @@ import os
 import sys
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modlint.graph import Site
 from modlint.sources import Mentions, Setup, Sources
+from modlint.syntax.tree import SourceTree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from modlint.catalogue import Catalogue
     from modlint.graph import Place
+    from modlint.interpreter import Analysis
     from modlint.sources import MentionState
     from modlint.verdicts import Judgement
 
@@ -36,7 +37,6 @@ class Options:
 
     search_path: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
-    budget: int | None = None
     inventory: bool = False  # keep what is safe or deliberate too
 
 
@@ -73,23 +73,55 @@ class FileResult:
     fault: str = ""
 
 
+class _Recorder(SourceTree):
+    """A tree that keeps which files were looked up from where.
+
+    The interpreter runs a file once for all models, so what a model depends on is everything that can be reached from
+    its file along look-ups made so far, by whichever model. That may be more than it used, never less.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._reached: dict[str, dict[str, None]] = {}
+
+    def resolve(self, importer: str, module: str, level: int) -> str | None:
+        """See SourceTree."""
+        return self._kept(importer, super().resolve(importer, module, level))
+
+    def submodule(self, package: str, name: str) -> str | None:
+        """See SourceTree."""
+        return self._kept(package, super().submodule(package, name))
+
+    def _kept(self, importer: str, found: str | None) -> str | None:
+        if found is not None:
+            self._reached.setdefault(importer, {})[found] = None
+        return found
+
+    def behind(self, file: str) -> list[str]:
+        """Every file that the models of `file` may depend on, itself among them."""
+        seen = {file}
+        front = [file]
+        while front:
+            new = self._reached.get(front.pop(), {}).keys() - seen
+            seen |= new
+            front.extend(new)
+        return sorted(seen)
+
+
 class Analyst:
     """One process's interpreter of models."""
 
     def __init__(self, sources: Sources, options: Options, mentions: Mentions) -> None:
-        from modlint.syntax.tree import SourceTree
-
         self._sources = sources
         self._options = options
         self._mentions = mentions
         self._asked: dict[str, tuple[str, ...]] = {}
-        self._tree = SourceTree(sources.representation, options.search_path, self._mentioning, sources.exists)
-        self._catalogue: Catalogue | None = None
+        self._tree = _Recorder(sources.representation, options.search_path, self._mentioning, sources.exists)
+        self._analysis: Analysis | None = None
         self._marked: dict[str, bool] = {}
 
     def analyse(self, file: str) -> FileResult:
         """Every model of one file, judged. A fault of modlint's own is kept as `fault`; the other files go on."""
-        self._tree.loaded.clear()
         self._asked.clear()
         try:
             result = self._judged(file)
@@ -100,27 +132,25 @@ class Analyst:
             result.judged,
             result.reused_at,
             result.counts,
-            tuple((name, self._sources.digest(name)) for name in self._tree.loaded),
+            tuple((name, self._sources.digest(name)) for name in self._tree.behind(file)),
             tuple((name, summary(files)) for name, files in self._asked.items()),
             result.fault,
         )
 
     def _judged(self, file: str) -> FileResult:
-        from modlint.interpreter import interpret
         from modlint.verdicts import judge
 
-        budget = {} if self._options.budget is None else {"budget": self._options.budget}
         judged: list[Judged] = []
         reused_at: dict[Site, None] = {}
         reused: Counter[tuple[str, str]] = Counter()
         unknowns: Counter[str] = Counter()
         without: Counter[str] = Counter()
         models = instances = 0
-        for model in interpret(self._tree, file, self._known(), **budget):
+        for model in self._models().models(file):
             models += 1
-            instances += len(model.graph.instances())
+            instances += model.instances
             unknowns.update(dict(model.unknowns))
-            without.update(model.library_without_entry)
+            without.update(dict(model.without_entry))
             for judgement in judge(model.graph):
                 reused[judgement.instance.state.kind.value, judgement.verdict.value] += 1
                 reused_at.update(dict.fromkeys(self._in_marked(judgement)))
@@ -129,14 +159,16 @@ class Analyst:
         counts = Counts(models, instances, _frozen(reused), _frozen(unknowns), _frozen(without))
         return FileResult(file, tuple(judged), tuple(reused_at), counts)
 
-    def _known(self) -> Catalogue:
-        if self._catalogue is None:
+    def _models(self) -> Analysis:
+        if self._analysis is None:
             from pathlib import Path
 
             from modlint.catalogue import Catalogue
+            from modlint.interpreter import Analysis
 
-            self._catalogue = Catalogue.load([Path(file) for file in self._options.states])
-        return self._catalogue
+            known = Catalogue.load([Path(file) for file in self._options.states])
+            self._analysis = Analysis(self._tree, known)
+        return self._analysis
 
     def _mentioning(self, name: str) -> tuple[str, ...]:
         files = self._mentions.of(name)

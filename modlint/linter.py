@@ -19,7 +19,7 @@ from modlint.graph import Location, Site
 from modlint.report import distinct, finding_at, finding_of
 from modlint.sources import Mentions, Setup, Sources, digest_of, name_of
 from modlint.suppress import Suppressor
-from modlint.syntax.files import Found, find
+from modlint.syntax.files import Found, find, is_excluded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -85,7 +85,8 @@ def find_files(request: Request) -> tuple[Found, Found]:
     config = request.config
     unsaved = tuple(path for path in request.paths if path in request.overlays)
     found = find([path for path in request.paths if path not in unsaved], config)
-    found = Found(tuple(sorted({*found.files, *unsaved})), found.watched)
+    taken = {path for path in unsaved if not (config.force_exclude and is_excluded(path, config))}
+    found = Found(tuple(sorted({*found.files, *taken})), found.watched)
     marked = any(os.path.exists(os.path.join(config.root, mark)) for mark in ("pyproject.toml", ".git"))
     inside = all(name_of(config.root, file) != file for file in found.files)
     if request.whole_tree and inside and (marked or config.source):
@@ -105,7 +106,7 @@ def analysed(sources: Sources, linted: list[str], request: Request, selected: fr
     """What the models of each linted file give: from the cache where nothing it depends on has changed, else anew."""
     config = request.config
     inventory = bool(selected & {"ML001", "ML002", "ML003"})
-    options = Options(config.search_path, config.states, None, inventory)
+    options = Options(config.search_path, config.states, inventory)
     stamp = _options_stamp(sources, options)
     rows = sources.cache.all(_RESULT)
     cached = {file: rows[file][1] for file in linted if file in rows and rows[file][0] == stamp}

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _LINE_END = re.compile("\r\n|\r|\n")
 _LINE_END_KEPT = re.compile("(\r\n|\r|\n)")
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _REPRESENTATION = "representation"
 _MENTIONS = "mentions"
 _SEEN = "seen"
@@ -88,9 +89,13 @@ class Sources:
             return stream.read()
 
     def source(self, name: str) -> bytes:
-        """The Python source: the file's bytes, or the joined cells of a notebook. Raises OSError or ModlintError."""
+        """The Python source: the file's bytes, or the joined cells of a notebook. Raises OSError or ModlintError.
+
+        Lone carriage returns end lines for Python but not for libcst, and become line feeds: no position changes.
+        """
         notebook = self.notebook(name)
-        return self.raw(name) if notebook is None else notebook.source
+        data = self.raw(name) if notebook is None else notebook.source
+        return _LONE_RETURN.sub(b"\n", data) if b"\r" in data else data
 
     def notebook(self, name: str) -> Notebook | None:
         """The cells, where the file is a notebook. Raises OSError or ModlintError."""

@@ -49,6 +49,11 @@ def find(paths: Iterable[str], config: Config) -> Found:
     return Found(tuple(sorted(search.files)), tuple(sorted(search.watched)))
 
 
+def is_excluded(path: str, config: Config) -> bool:
+    """Whether an absolute path, or a folder above it, is excluded."""
+    return _Search(config).excluded_from_above(path)
+
+
 class _Search:
     """One search; `files` and `watched` grow as folders are walked."""
 

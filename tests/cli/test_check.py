@@ -1,0 +1,211 @@
+"""`modlint check`: what it lints, prints and returns."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.conftest import NOISY, SILENT, TIED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cli.conftest import Done
+
+LINE = (
+    "src/net.py:11:13: error: ML101 BatchNorm2d 'self.bn' runs 2 times per forward (first at line 10): "
+    "its running statistics mix both inputs; give each use its own instance\n"
+)
+
+
+def test_check_is_the_default_command(project: Path, run: Callable[..., Done]) -> None:
+    for arguments in (["src"], ["check", "src"], ["-j1", "src"], ["check"], ["src/net.py", "src"]):
+        done = run(*arguments)
+        assert (done.status, done.out, done.err) == (1, LINE, ""), arguments
+
+
+def test_a_clean_run_prints_nothing_and_exits_with_zero(project: Path, run: Callable[..., Done]) -> None:
+    done = run("src/clean.py")
+    assert (done.status, done.out, done.err) == (0, "", "")
+    assert run("src/clean.py", "--output-format", "full").out == "All checks passed!\n"
+
+
+def test_notes_do_not_set_the_exit_status(project: Path, run: Callable[..., Done]) -> None:
+    done = run("src/clean.py", "--extend-select", "inventory")
+    assert done.status == 0
+    assert "note: ML001" in done.out
+
+
+def test_exit_zero(project: Path, run: Callable[..., Done]) -> None:
+    done = run("src", "--exit-zero")
+    assert (done.status, done.out) == (0, LINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        pytest.param(["--no-such-option"], "No such option", id="an option that does not exist"),
+        pytest.param(["src", "--select", "ML777"], "unknown rule selector 'ML777'", id="a rule that does not exist"),
+        pytest.param(["gone.py"], "no such file or folder: gone.py", id="a path that does not exist"),
+        pytest.param(["-", "src"], "- stands for stdin", id="stdin beside a path"),
+        pytest.param(["src", "-j0"], "0 is not in the range", id="no process at all"),
+        pytest.param(["src", "--output-format", "xml"], "'xml' is not one of", id="a format that does not exist"),
+        pytest.param(["src", "--config", "none.toml"], "cannot read the configuration", id="no such configuration"),
+        pytest.param(["src", "--write-baseline"], "give --baseline FILE", id="a baseline without a name"),
+        pytest.param(["src", "--since", "no-such-revision"], "--since: git says", id="a revision that does not exist"),
+        pytest.param(["src", "-o", "none/out.txt"], "cannot write the output", id="an output file without a folder"),
+    ],
+)
+def test_mistakes_of_usage_exit_with_two_and_say_what_to_do(
+    project: Path, run: Callable[..., Done], arguments: list[str], told: str
+) -> None:
+    done = run(*arguments)
+    assert (done.status, done.out) == (2, "")
+    assert told in done.err
+
+
+def test_a_mistake_in_the_configuration_exits_with_two(project: Path, run: Callable[..., Done]) -> None:
+    (project / "pyproject.toml").write_text("[tool.modlint]\nslect = []\n")
+    done = run("src")
+    assert done.status == 2
+    assert done.err.startswith("modlint: pyproject.toml: unknown key tool.modlint.slect (did you mean 'select'?)")
+
+
+def test_a_file_that_cannot_be_read_is_a_finding_and_the_others_are_still_linted(
+    project: Path, run: Callable[..., Done]
+) -> None:
+    (project / "src" / "torn.py").write_text("class Net(\n")
+    (project / "src" / "bytes.py").write_bytes(b"x = '\xff'\n")
+    (project / "src" / "nul.py").write_bytes(b"x = 1\n\0")
+    done = run("src")
+    assert done.status == 1
+    lines = done.out.splitlines(keepends=True)
+    assert [line.split(":")[0] for line in lines] == ["src/bytes.py", "src/net.py", "src/nul.py", "src/torn.py"]
+    assert all("error: ML901 this file cannot be read (" in line for line in lines if "net.py" not in line)
+    assert lines[1] == LINE
+
+
+def test_selection(project: Path, run: Callable[..., Done]) -> None:
+    (project / "src" / "tied.py").write_text(TIED)
+
+    def codes(*arguments: str) -> list[str]:
+        return sorted({f["code"] for f in json.loads(run("src", "--output-format", "json", *arguments).out)})
+
+    assert codes() == ["ML101", "ML201"]
+    assert codes("--select", "ML2") == ["ML201"]
+    assert codes("--select", "params,state", "--ignore", "ML201") == ["ML101"]
+    assert codes("--ignore", "stateful-reuse") == ["ML201"]
+    (project / "pyproject.toml").write_text('[tool.modlint]\nignore = ["ML101"]\n')
+    assert codes() == ["ML201"]
+    assert codes("--select", "ML1") == ["ML101"]  # as in ruff, --select starts anew
+    (project / "pyproject.toml").write_text('[tool.modlint]\nper-file-ignores = { "src/t*.py" = ["params"] }\n')
+    assert codes() == ["ML101"]
+
+
+def test_stdin_is_linted_under_its_file_name(project: Path, run: Callable[..., Done]) -> None:
+    done = run("-", "--stdin-filename", "src/new.py", stdin=NOISY.encode())
+    assert done.out == LINE.replace("net.py", "new.py")
+    assert run("-", "--stdin-filename", "src/net.py", stdin=SILENT.encode()).status == 0
+    assert run("-", stdin=NOISY.encode()).out.startswith("-:11:13: error: ML101")
+
+
+def test_stdin_honours_exclusion_when_it_is_forced(project: Path, run: Callable[..., Done]) -> None:
+    arguments = ["-", "--stdin-filename", "venv/new.py"]
+    assert run(*arguments, stdin=NOISY.encode()).status == 1
+    assert run(*arguments, "--force-exclude", stdin=NOISY.encode()).status == 0
+
+
+def test_output_file(project: Path, run: Callable[..., Done]) -> None:
+    done = run("src", "--output-file", "out.txt")
+    assert (done.status, done.out) == (1, "")
+    assert (project / "out.txt").read_text() == LINE
+
+
+def test_names_are_relative_to_where_we_stand(
+    project: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fingerprint = json.loads(run("src", "--output-format", "json").out)[0]["fingerprint"]
+    monkeypatch.chdir(project / "src")
+    assert run(".").out == LINE.removeprefix("src/")
+    assert json.loads(run("--output-format", "json").out)[0]["fingerprint"] == fingerprint
+    monkeypatch.chdir(project.parent)
+    assert run("project").out == "project/" + LINE
+    (project.parent / "elsewhere").mkdir()
+    monkeypatch.chdir(project.parent / "elsewhere")
+    assert run(str(project)).out == f"{project}/{LINE}"
+
+
+def test_show_files_and_settings(project: Path, run: Callable[..., Done]) -> None:
+    assert run("--show-files").out == "src/clean.py\nsrc/net.py\n"
+    shown = run("--show-settings", "--select", "ML101", "src").out
+    assert 'select = ["ML101"]' in shown and "# rules that run: ML101\n" in shown
+
+
+def test_statistics(project: Path, run: Callable[..., Done]) -> None:
+    text = run("src", "--statistics").out
+    assert "       2  files" in text and "       1  ML101 stateful-reuse" in text
+    assert "  stateful, changes-semantics" in text
+    counts = json.loads(run("src", "--statistics", "--output-format", "json").out)
+    assert (counts["files"], counts["findings"]) == (2, {"ML101": 1})
+    assert {"state": "stateful", "verdict": "changes-semantics", "count": 1} in counts["reused"]
+
+
+def test_a_folder_without_python_is_told(project: Path, run: Callable[..., Done]) -> None:
+    (project / "empty").mkdir()
+    done = run("empty")
+    assert (done.status, done.out) == (0, "")
+    assert "no Python files found" in done.err
+
+
+def test_colour_is_asked_for_or_forbidden_by_the_environment(
+    project: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "\x1b[" not in run("src", "--output-format", "full").out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[" in run("src", "--output-format", "full").out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in run("src", "--output-format", "full").out
+
+
+def test_a_notebook_is_linted_cell_by_cell(project: Path, run: Callable[..., Done]) -> None:
+    head, _, body = NOISY.partition("\n\n\n")
+    cells = [{"cell_type": "code", "source": text} for text in (f"%pip list\n{head}", body)]
+    (project / "walk.ipynb").write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
+    done = run("walk.ipynb")
+    assert done.out.startswith("walk.ipynb:cell 2:8:13: error: ML101 ")
+    (finding,) = json.loads(run("walk.ipynb", "--output-format", "json").out)
+    assert (finding["filename"], finding["cell"], finding["location"]["row"]) == ("walk.ipynb", 2, 8)
+    full = run("walk.ipynb", "--output-format", "full").out
+    assert "8 |         x = self.bn(x)\n  |             ^^^^^^^^^^" in full
+
+
+@pytest.mark.parametrize(
+    ("prefix", "encoding", "newline", "column"),
+    [
+        pytest.param("", "utf-8", "\r\n", 13, id="CRLF"),
+        pytest.param("\ufeff", "utf-8", "\n", 13, id="a byte order mark"),
+        pytest.param("# coding: latin-1\n", "latin-1", "\n", 13, id="a declared encoding"),
+        pytest.param("# -*- coding: cp1252 -*-\n", "cp1252", "\r", 13, id="old Mac line ends"),
+    ],
+)
+def test_rows_and_columns_count_code_points_whatever_the_encoding(
+    project: Path, run: Callable[..., Done], prefix: str, encoding: str, newline: str, column: int
+) -> None:
+    source = prefix + NOISY.replace("        x = self.bn(x)\n        return", "        é = self.bn(x)\n        return")
+    (project / "src" / "net.py").write_bytes(source.replace("\n", newline).encode(encoding))
+    (finding,) = json.loads(run("src/net.py", "--output-format", "json").out)
+    row = 12 if "coding" in prefix else 11
+    assert finding["location"] == {"row": row, "column": column}
+    full = run("src/net.py", "--output-format", "full").out
+    assert f"{row} |         é = self.bn(x)\n   |             ^^^^^^^^^^" in full
+
+
+def test_columns_after_characters_beyond_the_basic_plane_and_tabs(project: Path, run: Callable[..., Done]) -> None:
+    source = NOISY.replace("    ", "\t").replace("x = self.bn(x)\n\t\treturn", 'x = "😀", self.bn(x)\n\t\treturn')
+    (project / "src" / "net.py").write_text(source, encoding="utf-8")
+    (finding,) = json.loads(run("src/net.py", "--output-format", "json").out)
+    assert finding["location"] == {"row": 11, "column": 12}
+    assert finding["end_location"] == {"row": 11, "column": 22}

@@ -1,0 +1,132 @@
+"""Suppressions and the intent mark from end to end, and --add-ignore."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.conftest import NOISY, TIED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cli.conftest import Done
+
+SECOND = "        x = self.bn(x)\n        return"
+
+
+def with_comment(comment: str) -> str:
+    return NOISY.replace(SECOND, f"        x = self.bn(x)  {comment}\n        return")
+
+
+def found(run: Callable[..., Done], *arguments: str) -> list[tuple[str, int]]:
+    entries = json.loads(run("src/net.py", "--output-format", "json", *arguments).out)
+    return [(entry["code"], entry["location"]["row"]) for entry in entries]
+
+
+@pytest.mark.parametrize(
+    ("comment", "expected"),
+    [
+        pytest.param("# modlint: ignore[ML101] -- tried", [], id="the code"),
+        pytest.param("# modlint: ignore", [], id="every rule"),
+        pytest.param("# noqa: ML101", [], id="noqa"),
+        pytest.param("# noqa", [("ML101", 11)], id="a bare noqa is not for modlint"),
+        pytest.param("# modlint: ignore[ML102]", [("ML101", 11), ("ML903", 11)], id="another code is unused"),
+        pytest.param("# modlint: ignore[ML101, ML101]", [], id="a code twice"),
+        pytest.param("# modlint: ignore[ML777]", [("ML101", 11), ("ML903", 11)], id="no such rule"),
+        pytest.param("# modlint: shared -- meant", [("ML101", 11)], id="the mark does not silence state"),
+        pytest.param("# modlint: sharde", [("ML101", 11), ("ML903", 11)], id="no such directive"),
+    ],
+)
+def test_on_the_line(project: Path, run: Callable[..., Done], comment: str, expected: list[tuple[str, int]]) -> None:
+    (project / "src" / "net.py").write_text(with_comment(comment))
+    assert found(run) == expected
+
+
+def test_above_the_line_and_for_the_file(project: Path, run: Callable[..., Done]) -> None:
+    net = project / "src" / "net.py"
+    net.write_text(NOISY.replace(SECOND, "        # modlint: ignore[ML101]\n" + SECOND))
+    assert found(run) == []
+    net.write_text("# modlint: ignore-file[ML101] -- legacy\n" + NOISY)
+    assert found(run) == []
+    net.write_text("# modlint: ignore-file\n" + NOISY)
+    assert found(run) == []
+    net.write_text("# modlint: ignore-file[ML201]\n" + NOISY)
+    assert found(run) == [("ML903", 1), ("ML101", 12)]
+
+
+def test_a_suppression_of_a_rule_that_is_off_is_not_called_unused(project: Path, run: Callable[..., Done]) -> None:
+    (project / "src" / "net.py").write_text(with_comment("# modlint: ignore[ML101]"))
+    assert found(run, "--select", "ML102,ML903") == []
+    (project / "src" / "net.py").write_text(with_comment("# modlint: ignore[ML001, ML101]"))
+    assert found(run) == []
+
+
+def test_unused_suppressions_can_be_ignored_too(project: Path, run: Callable[..., Done]) -> None:
+    net = project / "src" / "net.py"
+    net.write_text(NOISY.replace("import", "x = 1  # modlint: ignore[ML101, ML903]\nimport", 1))
+    assert found(run) == [("ML101", 12)]
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        pytest.param("layer = nn.Linear(8, 8)", id="on the creation"),
+        pytest.param("self.layers = nn.Sequential(*[layer] * 3)", id="on the repetition"),
+    ],
+)
+def test_the_intent_mark_makes_sharing_deliberate(project: Path, run: Callable[..., Done], marked: str) -> None:
+    net = project / "src" / "net.py"
+    net.write_text(TIED)
+    assert [code for code, _ in found(run)] == ["ML201"]
+    net.write_text(TIED.replace(marked, f"{marked}  # modlint: shared -- tied"))
+    assert found(run) == []
+    assert [code for code, _ in found(run, "--extend-select", "ML003")] == ["ML003"]
+
+
+def test_an_intent_mark_where_nothing_is_shared_is_told(project: Path, run: Callable[..., Done]) -> None:
+    (project / "src" / "clean.py").unlink()
+    (project / "src" / "net.py").write_text(
+        TIED.replace("[layer] * 3", "[nn.Linear(8, 8) for _ in range(3)]  # modlint: shared -- tied")
+    )
+    done = run("src/net.py")
+    assert "warning: ML903 '# modlint: shared' is not true (" in done.out
+
+
+def test_add_ignore_silences_everything_and_stays_used(project: Path, run: Callable[..., Done]) -> None:
+    (project / "src" / "tied.py").write_text(TIED)
+    assert run("src", "--add-ignore").out == "Added 2 suppressions.\n"
+    assert (run("src").status, run("src").out) == (0, "")
+    assert "x = self.bn(x)  # modlint: ignore[ML101]\n" in (project / "src" / "net.py").read_text()
+    assert run("src", "--add-ignore").out == "Added 0 suppressions.\n"
+
+
+def test_add_ignore_keeps_encoding_line_ends_and_other_comments(project: Path, run: Callable[..., Done]) -> None:
+    source = "# coding: latin-1\n" + with_comment("# é").replace("self.bn(x)  #", "self.bn(x)    #")
+    net = project / "src" / "net.py"
+    net.write_bytes(source.replace("\n", "\r\n").encode("latin-1"))
+    run("src", "--add-ignore")
+    assert net.read_bytes().decode("latin-1").split("\r\n")[11] == (
+        "        x = self.bn(x)    # é  # modlint: ignore[ML101]"
+    )
+    assert run("src").status == 0
+
+
+def test_add_ignore_adds_to_a_directive_that_is_there(project: Path, run: Callable[..., Done]) -> None:
+    (project / "src" / "net.py").write_text(with_comment("# modlint: ignore[ML001] -- old"))
+    run("src", "--add-ignore")
+    assert "# modlint: ignore[ML001, ML101] -- old\n" in (project / "src" / "net.py").read_text()
+
+
+def test_add_ignore_finds_room_beside_strings_and_continuations(project: Path, run: Callable[..., Done]) -> None:
+    net = project / "src" / "net.py"
+    net.write_text(NOISY.replace(SECOND, '        x = self.bn(x); y = """\n"""\n        return'))
+    run("src", "--add-ignore")
+    assert run("src").status == 0
+    assert '        # modlint: ignore[ML101]\n        x = self.bn(x); y = """\n' in net.read_text()
+    net.write_text(NOISY.replace(SECOND, "        x = \\\n            self.bn(x)\n        return"))
+    run("src", "--add-ignore")
+    assert run("src").status == 0
