@@ -73,19 +73,19 @@ def verdict_of(graph: UseGraph, instance: Instance) -> Verdict | None:
 
 
 def _fate(graph: UseGraph, instance: Instance, runs: Executions) -> Verdict:
-    """The verdict of an instance that is reused because the nearest module around it that owns its reuse is."""
-    around = (graph.instance(caller.instance) for caller in graph.ancestors_of(runs.uses[-1]))
-    owner = next((outer for outer in around if owns_reuse(graph, graph.executions(outer.key))), instance)
-    if _written_again(graph, owner, _keeps_state) & _members(graph, instance):
+    """The verdict of an instance that is reused because modules around it are."""
+    around = dict.fromkeys(caller.instance for use in runs.uses for caller in graph.ancestors_of(use))
+    owners = [graph.instance(key) for key in around if owns_reuse(graph, graph.executions(key))]
+    members = _members(graph, instance)
+    if any(_written_again(graph, owner, _keeps_state) & members for owner in owners):
         return Verdict.CHANGES_SEMANTICS
-    match _remaining_kind(graph, owner, instance):
-        case StateClass.STATELESS | StateClass.STOCHASTIC:
-            return Verdict.SAFE
-        case StateClass.PARAMETRIC:
-            tied = _tie(graph, owner, graph.executions(owner.key))
-            return Verdict.CHANGES_SEMANTICS if tied else Verdict.DELIBERATE
-        case _:
-            return Verdict.UNKNOWN
+    kinds = {_remaining_kind(graph, owner, instance) for owner in owners}
+    if StateClass.UNKNOWN in kinds:
+        return Verdict.UNKNOWN
+    if StateClass.PARAMETRIC not in kinds:
+        return Verdict.SAFE
+    tied = any(_tie(graph, owner, graph.executions(owner.key)) for owner in owners)
+    return Verdict.CHANGES_SEMANTICS if tied else Verdict.DELIBERATE
 
 
 def owns_reuse(graph: UseGraph, runs: Executions) -> bool:
