@@ -138,10 +138,8 @@ def _bind(m: Interpreter, value: Value, receiver: Value, site: Site | None, name
         return BoundV(value, receiver)
     if isinstance(value, Descriptor):
         return _through_descriptor(m, value, receiver, site, name)
-    if isinstance(value, ModuleObj) and isinstance(receiver, ModuleObj):
-        m.set(value.facts, "class-attribute", True)
-        if "name" not in value.facts:
-            m.set(value.facts, "name", name)
+    if isinstance(receiver, ModuleObj):
+        m.mark(value, "class-attribute", name)
     return value
 
 
@@ -187,9 +185,8 @@ def class_attr(m: Interpreter, cls: ClassV, name: str, site: Site | None) -> Val
         return m.symbol("attr-of", id(cls), name)
     if isinstance(value, Descriptor) and value.kind in {"staticmethod", "classmethod"}:
         return value.func if value.kind == "staticmethod" else BoundV(value.func, cls)
-    if isinstance(value, ModuleObj) and cls.is_module:
-        m.set(value.facts, "class-attribute", True)
-        m.set(value.facts, "name", name)
+    if cls.is_module:
+        m.mark(value, "class-attribute", name)
     return value
 
 

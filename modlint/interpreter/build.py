@@ -11,7 +11,7 @@ from modlint.interpreter.values import DictObj, ListObj, ModuleObj, Value
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modlint.graph import State
+    from modlint.graph import Site, State
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.tracking import RawUse
 
@@ -55,7 +55,7 @@ def _uses(m: Interpreter, restricted: bool) -> list[RawUse]:
     kept: dict[int, RawUse] = {}
     for use in m.uses:
         cond = m.unconfigured(use.cond)
-        if cond and (use.parent is None or use.parent in kept):
+        if cond and not use.guessed and (use.parent is None or use.parent in kept):
             kept[use.order] = use._replace(cond=cond)
     return list(kept.values())
 
@@ -124,10 +124,10 @@ def _slot_path(use: RawUse, paths: dict[int, list[Slot]], root: ModuleObj) -> st
     return f"{found[0].path}.{name}" if found else None
 
 
-def _slots(m: Interpreter, root: ModuleObj) -> list[tuple[str, ModuleObj, object, bool]]:
+def _slots(m: Interpreter, root: ModuleObj) -> list[tuple[str, ModuleObj, Site | None, bool]]:
     """Every path at which a module is registered, or kept in a plain list or dict, below the root."""
-    found: list[tuple[str, ModuleObj, object, bool]] = []
-    seen: dict[int, int] = {}
+    found: list[tuple[str, ModuleObj, Site | None, bool]] = []
+    seen: dict[int, tuple[Site, ...]] = {}
     stack: list[tuple[str, ModuleObj, tuple[int, ...]]] = [("", root, (root.id,))]
     while stack and len(found) < MOST_SLOTS:
         prefix, obj, above = stack.pop(0)
@@ -135,20 +135,23 @@ def _slots(m: Interpreter, root: ModuleObj) -> list[tuple[str, ModuleObj, object
             if child.id in above:
                 continue
             path = f"{prefix}.{name}" if prefix else name
-            place, repeated = _placed(m, obj, name, child, kept)
-            found.append((path, child, place, repeated and child.id in seen))
-            seen[child.id] = seen.get(child.id, 0) + 1
-            if seen[child.id] == 1:
+            placement = m.listed.get(child.id) if kept else obj.places.get(name)
+            sites = () if placement is None else placement.sites
+            first = child.id not in seen
+            place = _difference(seen.setdefault(child.id, sites), sites)
+            repeat = None if first else m.repeats.get(child.id)
+            found.append((path, child, repeat or place, repeat is not None))
+            if first:
                 stack.append((path, child, (*above, child.id)))
     return found
 
 
-def _placed(m: Interpreter, obj: ModuleObj, name: str, child: ModuleObj, kept: bool) -> tuple[object, bool]:
-    placement = obj.places.get(name) if not kept else m.listed.get(child.id)
-    repeat = m.repeats.get(child.id)
-    if repeat is not None:
-        return repeat, True
-    return (None, False) if placement is None else (placement.site, placement.repeated)
+def _difference(first: tuple[Site, ...], sites: tuple[Site, ...]) -> Site | None:
+    """The outermost expression that put an instance elsewhere than it was put first."""
+    for index, site in enumerate(sites):
+        if index >= len(first) or first[index] != site:
+            return site
+    return sites[-1] if sites else None
 
 
 def _held(m: Interpreter, obj: ModuleObj) -> Iterator[tuple[str, ModuleObj, bool]]:

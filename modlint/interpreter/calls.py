@@ -198,10 +198,7 @@ def _default(m: Interpreter, func: FuncV, name: str) -> Value:
     if name not in func.defaults:
         return m.symbol("param", func.id, name)
     value = m.live(func.defaults[name])
-    if isinstance(value, ModuleObj):
-        m.set(value.facts, "default-argument", True)
-        if "name" not in value.facts:
-            m.set(value.facts, "name", name)
+    m.mark(value, "default-argument", name)
     return value
 
 

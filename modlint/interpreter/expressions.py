@@ -215,8 +215,9 @@ def _comp_for(
     source = evaluate(m, clause.iter, frame)
     items, sure = m.items(source)
     known[0] = known[0] and sure
-    with m.looping(m.fresh(), sure):
-        for item in items:
+    with m.looping(m.fresh(), sure, m.configures(source)) as loop:
+        for index, item in enumerate(items):
+            loop.round = index
             assign(m, clause.target, item, frame, clause.iter)
             _comp_if(m, clause.ifs, frame, lambda: _comp_for(m, fors, at + 1, frame, emit, known, out), out)
 
@@ -266,6 +267,8 @@ def _format(m: Interpreter, e: ir.Format, frame: Frame) -> Value:
 
 def _yield(m: Interpreter, e: ir.Yield, frame: Frame) -> Value:
     value = None if e.value is None else evaluate(m, e.value, frame)
+    if e.value is not None:
+        m.place(value, e.value, frame)
     scope: Frame | None = frame
     while scope is not None and scope.yields is None:
         scope = scope.parent

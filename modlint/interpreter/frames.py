@@ -41,6 +41,21 @@ class Frame:
         self.yields: dict[str, Value] | None = None
 
 
+class Loop:
+    """A loop under way: its number, whether its trip count is known, whether constructor arguments decide it.
+
+    It is also the target of the loop's breaks. `round` counts from 0.
+    """
+
+    __slots__ = ("configured", "id", "known", "round")
+
+    def __init__(self, id: int, known: bool, configured: bool = False) -> None:
+        self.id = id
+        self.known = known
+        self.configured = configured
+        self.round = 0
+
+
 class Run:
     """One execution of a module: its order among the uses, and the run that it happens inside."""
 

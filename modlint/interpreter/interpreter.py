@@ -36,8 +36,8 @@ from modlint.interpreter import (
     states,
     tracking,
 )
-from modlint.interpreter.frames import Frame
-from modlint.interpreter.machine import GiveUp
+from modlint.interpreter.frames import Frame, Loop
+from modlint.interpreter.machine import GiveUp, configured
 from modlint.interpreter.machine import State as Machine
 from modlint.interpreter.values import (
     MISSING,
@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from modlint.syntax.tree import SourceTree
 
 BUDGET = 400_000  # steps of one model
+_CHAIN = 8  # arguments that a placement remembers
 
 
 class Interpreter(Machine):
@@ -99,13 +100,13 @@ class Interpreter(Machine):
         self.uses: list[RawUse] = []
         self.orders = 0
         self.weight = 1
-        self.loops: list[tuple[int, bool]] = []
+        self.loops: list[Loop] = []
         self.loop_floor = 0
         self.checkpointed: Site | None = None
         self.kept: dict[int, dict[str, None]] = {}
         self.drawing: set[int] = set()
-        self.assumed: dict[int, None] = {}
-        self.placed: dict[tuple[int, Site, int], int] = {}
+        self.assumed: dict[int, bool] = {}
+        self.placed: dict[tuple[int, Site, int, str], int] = {}
         self.repeats: dict[int, Site] = {}
         self.listed: dict[int, Placement] = {}
 
@@ -202,11 +203,12 @@ class Interpreter(Machine):
         return result
 
     @contextmanager
-    def looping(self, number: int, known: bool) -> Iterator[None]:
+    def looping(self, number: int, known: bool, by: bool = False) -> Iterator[Loop]:
         """Within: the body of a loop; uses in it are lower bounds when its trip count is not known."""
-        self.loops.append((number, known))
+        loop = Loop(number, known, by)
+        self.loops.append(loop)
         try:
-            yield
+            yield loop
         finally:
             self.loops.pop()
 
@@ -269,11 +271,20 @@ class Interpreter(Machine):
         """An iterator over known items."""
         return IterObj(self.fresh(), items, endless)
 
-    def assumed_range(self, items: tuple[Value, ...]) -> IterObj:
-        """An iterator whose number of items is an assumption."""
+    def assumed_range(self, items: tuple[Value, ...], by: bool = False) -> IterObj:
+        """An iterator whose number of items is an assumption; `by`: the model's constructor arguments decide it."""
         made = IterObj(self.fresh(), items)
-        self.assumed[made.id] = None
+        self.assumed[made.id] = by
         return made
+
+    def configures(self, source: Value) -> bool:
+        """Whether constructor arguments that are not known decide how many items an iterable has."""
+        source = self.live(source)
+        if isinstance(source, IterObj):
+            return self.assumed.get(source.id, False)
+        if isinstance(source, ListObj):
+            source = source.cells["items"]
+        return type(source) is Sym and configured(source)
 
     def new_module(self, cls: Value, site: Site | None) -> ModuleObj:
         """An nn.Module instance."""
@@ -375,29 +386,26 @@ class Interpreter(Machine):
 
     # -- placements ----------------------------------------------------------------------------------------------
 
-    def placement(self, value: Value, source: ir.Expr, frame: Frame) -> Placement:
-        """Where the source puts `value`: the expression, or the argument that a parameter came by.
+    def placement(self, value: Value, source: ir.Expr, frame: Frame, kind: str = "slot") -> Placement:
+        """Where the source puts `value`: the expression, and the arguments that a parameter came by.
 
-        An instance that one expression of one activation puts somewhere twice is repeated.
+        An instance that one expression of one activation puts somewhere at two times is repeated.
         """
-        if isinstance(source, ir.Name) and source.id in frame.places:
-            return frame.places[source.id]
         number = getattr(source, "n", None)
-        site = None if number is None else self.site(frame, number)
-        return Placement(site, self._placed_again(value, site, frame))
+        if number is None:
+            return self.list_placement(value) or Placement(())
+        site = self.site(frame, number)
+        self._place_again(value, site, frame, kind)
+        carried = frame.places.get(source.id) if isinstance(source, ir.Name) else None
+        return Placement((site,)) if carried is None else Placement((*carried.sites[:_CHAIN], site))
 
-    def _placed_again(self, value: Value, site: Site | None, frame: Frame) -> bool:
-        if site is None:
-            return False
-        again = False
+    def _place_again(self, value: Value, site: Site, frame: Frame, kind: str) -> None:
         for one in self.possible(value):
             if isinstance(one, ModuleObj):
-                key = (one.id, site, self._activation(frame))
-                self.placed[key] = self.placed.get(key, 0) + 1
-                if self.placed[key] > 1 and self.run is None:
+                key = (one.id, site, self._activation(frame), kind)
+                before = self.placed.setdefault(key, self.steps)
+                if before != self.steps and self.run is None:
                     self.repeats.setdefault(one.id, site)
-                    again = True
-        return again
 
     @staticmethod
     def _activation(frame: Frame) -> int:
@@ -408,7 +416,7 @@ class Interpreter(Machine):
 
     def place(self, value: Value, source: ir.Expr, frame: Frame) -> Placement:
         """Note that the source puts `value` into an argument, a list or a dict."""
-        found = self.placement(value, source, frame)
+        found = self.placement(value, source, frame, "item")
         for one in self.possible(value):
             if isinstance(one, ModuleObj):
                 self.listed[one.id] = found
@@ -443,6 +451,18 @@ class Interpreter(Machine):
             return None
         owner = self.live(frame.cells.get(func.value.id))
         return (owner, func.name) if isinstance(owner, ModuleObj) and func.name in owner.mods else None
+
+    def mark(self, value: Value, fact: str, name: str) -> None:
+        """Modules in `value` were reached by a way that several models share."""
+        if isinstance(value, ModuleObj):
+            self.set(value.facts, fact, True)
+            if "name" not in value.facts:
+                self.set(value.facts, "name", name)
+        elif isinstance(value, ListObj | DictObj | tuple) and value:
+            items = value if type(value) is tuple else self.live(value.cells["items"])
+            for item in items.values() if type(items) is dict else items if type(items) is tuple else ():
+                if isinstance(item, ModuleObj):
+                    self.mark(item, fact, name)
 
     # -- values --------------------------------------------------------------------------------------------------
 

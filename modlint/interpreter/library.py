@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter import calls, classes, torch_models
 from modlint.interpreter.iteration import ENDLESS, advance, drain, items_of, iterate
-from modlint.interpreter.machine import Dead
+from modlint.interpreter.machine import TRIPS, Dead
 from modlint.interpreter.operators import binary, compare, negate
 from modlint.interpreter.values import (
     MISSING,
@@ -27,17 +27,15 @@ from modlint.interpreter.values import (
     PartialV,
     SuperV,
     Sym,
-    Tensor,
     Value,
     is_const,
 )
+from modlint.syntax import ir
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modlint.interpreter.interpreter import Interpreter
-
-Model = "Callable[[Interpreter, CallArgs], Value]"
 
 
 def call(m: Interpreter, dotted: str, args: CallArgs) -> Value:
@@ -114,11 +112,12 @@ def _symbolic_range(m: Interpreter, values: list[Value]) -> Value:
     for value in values:
         if type(value) is Sym:
             m.trips(value)
+    by = any(m.configures(value) for value in values)
     known = [m.concrete(v) for v in values]
     if all(isinstance(k, int) for k in known) and 1 <= len(known) <= 3 and known[-1] != 0:
         numbers = range(*known)
-        return m.assumed_range(tuple(numbers[:64]))
-    return m.assumed_range(tuple(range(4)))
+        return m.assumed_range(tuple(numbers[:64]), by)
+    return m.assumed_range(tuple(range(TRIPS)), by)
 
 
 def _len(m: Interpreter, args: CallArgs) -> Value:
@@ -252,9 +251,10 @@ def _enumerate(m: Interpreter, args: CallArgs) -> Value:
     first = start if isinstance(start, int) else 0
     source = _arg(args, 0)
     limit = _endless(m, source)
-    items, known = (limit, True) if limit is not None else items_of(m, source)
+    by = m.configures(source)
+    items, known = (limit, True) if limit is not None else m.items(source)
     pairs = tuple((first + i, item) for i, item in enumerate(items))
-    return m.new_iter(pairs) if known else m.assumed_range(pairs)
+    return m.new_iter(pairs) if known else m.assumed_range(pairs, by)
 
 
 def _endless(m: Interpreter, value: Value) -> tuple[Value, ...] | None:
@@ -263,13 +263,15 @@ def _endless(m: Interpreter, value: Value) -> tuple[Value, ...] | None:
 
 
 def _zip(m: Interpreter, args: CallArgs) -> Value:
-    columns, lengths, known = [], [], True
+    columns: list[Value] = []
+    lengths, known = [], True
+    by = any(m.configures(source) for source in args.args)
     for source in args.args:
         value = m.live(source)
         if isinstance(value, IterObj) and value.endless:
             columns.append(value)
             continue
-        items, sure = items_of(m, value)
+        items, sure = m.items(value)
         known = known and sure
         lengths.append(len(items))
         columns.append(items)
@@ -277,7 +279,7 @@ def _zip(m: Interpreter, args: CallArgs) -> Value:
     rows = tuple(
         tuple(advance(m, c) if isinstance(c, IterObj) else c[i] for c in columns) for i in range(count)
     )
-    return m.new_iter(rows) if known else m.assumed_range(rows)
+    return m.new_iter(rows) if known else m.assumed_range(rows, by)
 
 
 def _zip_longest(m: Interpreter, args: CallArgs) -> Value:
@@ -288,8 +290,9 @@ def _zip_longest(m: Interpreter, args: CallArgs) -> Value:
 
 
 def _reversed(m: Interpreter, args: CallArgs) -> Value:
-    items, known = items_of(m, _arg(args, 0))
-    return m.new_iter(items[::-1]) if known else m.assumed_range(items[::-1])
+    by = m.configures(_arg(args, 0))
+    items, known = m.items(_arg(args, 0))
+    return m.new_iter(items[::-1]) if known else m.assumed_range(items[::-1], by)
 
 
 def _sorted(m: Interpreter, args: CallArgs) -> Value:
@@ -305,7 +308,11 @@ def _sorted(m: Interpreter, args: CallArgs) -> Value:
 def _map(m: Interpreter, args: CallArgs) -> Value:
     columns = [iterate(m, source) for source in args.args[1:]]
     rows = zip(*columns, strict=False)
-    return m.new_iter(tuple(m.call(args.args[0], args._replace(args=row, kwargs={}, places=())) for row in rows))
+    made = tuple(m.call(args.args[0], args._replace(args=row, kwargs={}, places=())) for row in rows)
+    for index, item in enumerate(made):
+        if isinstance(item, ModuleObj) and any(item is other for other in made[:index]):
+            m.repeat(item, args.site)
+    return m.new_iter(made)
 
 
 def _filter(m: Interpreter, args: CallArgs) -> Value:
@@ -569,7 +576,30 @@ def _fromkeys(m: Interpreter, args: CallArgs) -> Value:
 
 
 def _namedtuple(m: Interpreter, args: CallArgs) -> Value:
-    return m.unknown("a namedtuple")
+    """`namedtuple("Name", fields)`: a class with these fields."""
+    name, fields = m.live(_arg(args, 0, "typename")), m.live(_arg(args, 1, "field_names"))
+    names = fields.replace(",", " ").split() if isinstance(fields, str) else list(iterate(m, fields))
+    module = m.files.get(args.site.filename) if args.site is not None else None
+    if not isinstance(name, str) or module is None or not all(isinstance(n, str) for n in names):
+        return m.unknown("a namedtuple")
+    base = ExtV("typing.NamedTuple")
+    cls = ClassV(m.fresh(), ir.ClassDef(name, (), (), (), 0), module, name, (base,))
+    cls.mro = (cls, base)
+    cls.cells["#fields"] = tuple(names)
+    defaults = args.kwargs.get("defaults")
+    if defaults is not None:
+        values = iterate(m, defaults)
+        cls.cells.update(zip(names[len(names) - len(values) :], values, strict=False))
+    return cls
+
+
+def _dataclass_replace(m: Interpreter, args: CallArgs) -> Value:
+    """`dataclasses.replace(obj, **changes)`."""
+    made = m.shallow_copy(m.live(_arg(args, 0)))
+    for name, value in args.kwargs.items():
+        if name not in {"*", "**"}:
+            m.set_attr(made, name, value)
+    return made
 
 
 def _operator(op: str) -> Callable[[Interpreter, CallArgs], Value]:
@@ -643,6 +673,7 @@ _MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "functools.cache": _lru_cache,
     "dataclasses.dataclass": _dataclass,
     "dataclasses.field": _field,
+    "dataclasses.replace": _dataclass_replace,
     "itertools.chain": _chain,
     "itertools.chain.from_iterable": _chain_from,
     "itertools.cycle": _cycle,
@@ -685,5 +716,3 @@ def is_library_name(dotted: str) -> bool:
     """Whether a model of this name exists."""
     return dotted in _MODELS or torch_models.model_of(dotted) is not None
 
-
-__all__ = ["Tensor", "call", "is_library_name"]

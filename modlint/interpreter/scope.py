@@ -111,7 +111,7 @@ def _cell(m: Interpreter, module: PyModule, name: str) -> Value:
 
 
 def _starred(m: Interpreter, module: PyModule, name: str) -> Value:
-    for index, star in enumerate(module.stars):
+    for index, star in reversed(list(enumerate(module.stars))):
         source = resolve(m, module, star) if type(star) is LazyImport else star
         module.stars[index] = source
         if isinstance(source, PyModule) and source is not module:
@@ -131,8 +131,8 @@ def global_name(m: Interpreter, module: PyModule, name: str, frame: Frame) -> Va
     """A name that no enclosing function binds."""
     if name in module.cells:
         value = m.live(_cell(m, module, name))
-        if isinstance(value, ModuleObj) and frame.kind != "module" and m.inside_model(frame):
-            m.set(value.facts, "module-level", True)
+        if frame.kind != "module" and m.inside_model(frame):
+            m.mark(value, "module-level", name)
         return value
     found = _starred(m, module, name)
     if found is not None:

@@ -25,20 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modlint.graph import Condition
-    from modlint.interpreter.frames import Frame
+    from modlint.interpreter.frames import Frame, Loop
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.values import Value
 
 LONGEST = 64  # iterations that are run one by one; the last of them stands for the rest
-
-
-class Loop:
-    """A running loop: the target of its breaks."""
-
-    __slots__ = ("id",)
-
-    def __init__(self, id: int) -> None:
-        self.id = id
 
 
 def execute(m: Interpreter, block: ir.Block, frame: Frame, loop: Loop | None = None) -> bool:
@@ -161,11 +152,11 @@ def _for(m: Interpreter, s: ir.ForStmt, frame: Frame, loop: Loop | None) -> bool
 def _run_for(m: Interpreter, s: ir.ForStmt, source: Value, frame: Frame, outer: Loop | None) -> bool:
     items, known = m.items(source)
     start = len(m.pending)
-    this = Loop(m.fresh())
     falls = True
-    with m.looping(this.id, known):
+    with m.looping(m.fresh(), known, m.configures(source)) as this:
         for index, item in enumerate(items[:LONGEST]):
             rest = len(items) - LONGEST + 1 if index == LONGEST - 1 else 1
+            this.round = index
             with m.weighted(rest):
                 assign(m, s.target, item, frame, s.iter)
                 falls = _round(m, s.body, frame, this, start)
@@ -194,10 +185,9 @@ def _leave(m: Interpreter, loop: Loop, start: int, falls: bool) -> bool:
 
 def _while(m: Interpreter, s: ir.While, frame: Frame, loop: Loop | None) -> bool:
     start = len(m.pending)
-    this = Loop(m.fresh())
     rounds, guesses = 0, 0
     falls = True
-    with m.looping(this.id, False):
+    with m.looping(m.fresh(), False) as this:
         while falls and rounds < LONGEST and guesses < TRIPS:
             true, false = m.truth(evaluate(m, s.test, frame))
             go, stop = conjoin(m.pc, true), conjoin(m.pc, false)

@@ -46,7 +46,7 @@ class RawUse(NamedTuple):
     recomputed: Site | None
     loop: int | None
     consumes: frozenset[int]
-    method: bool = False
+    guessed: bool  # in a later round of a loop whose trip count constructor arguments decide
 
 
 class Written(NamedTuple):
@@ -56,7 +56,7 @@ class Written(NamedTuple):
     taint: int
 
 
-def record(m: Interpreter, obj: ModuleObj, args: CallArgs, method: bool = False) -> Run:
+def record(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Run:
     """Note a use of `obj` and return its execution."""
     order = m.next_order()
     parent = m.run
@@ -74,13 +74,13 @@ def record(m: Interpreter, obj: ModuleObj, args: CallArgs, method: bool = False)
                 args.within,
                 args.slot,
                 m.weight,
-                any(not known for _, known in m.loops),
+                any(not loop.known for loop in m.loops),
                 m.pc,
                 is_frozen(m, obj),
                 m.checkpointed,
-                loops[-1][0] if loops else None,
+                loops[-1].id if loops else None,
                 src,
-                method,
+                any(loop.configured and loop.round for loop in m.loops),
             )
         )
     return Run(order, obj, parent, m.checkpointed)

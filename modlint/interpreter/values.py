@@ -126,10 +126,12 @@ class Tensor:
 
 
 class Placement(NamedTuple):
-    """Where a module was put into a slot, list or argument; `repeated`: by one site of one frame more than once."""
+    """Where a module was put into a slot, list or argument.
 
-    site: Site | None
-    repeated: bool
+    `sites`: the expression that did it, and before it the arguments that the module came by, outermost first.
+    """
+
+    sites: tuple[Site, ...]
 
 
 class ModuleObj:
