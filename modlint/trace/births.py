@@ -94,13 +94,21 @@ def _runs_on(frame: FrameType, made: torch.nn.Module) -> bool:
 def _place(births: Births, parent: torch.nn.Module, name: str, child: torch.nn.Module, frame: FrameType | None) -> None:
     """The expression that chose the child: outside of every function that was only given it."""
     found = user_frame(frame)
-    while found is not None and _was_given(found, child):
+    while found is not None and _was_given(found, child) and not _made_in(found, births.creation(child)):
         outer = user_frame(found.f_back)
         if outer is None:
             break
         found = outer
     if found is not None:
         births.note_placement(parent, name, location_of(found))
+
+
+def _made_in(frame: FrameType, created: Location | None) -> bool:
+    """Whether the child was created in the function that the frame runs (which may have rebound an argument to it)."""
+    if created is None or created.filename != frame.f_code.co_filename:
+        return False
+    rows = [line for _, _, line in frame.f_code.co_lines() if line is not None]
+    return min(rows) <= created.row <= max(rows)
 
 
 def _was_given(frame: FrameType, child: torch.nn.Module) -> bool:

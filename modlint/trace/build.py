@@ -9,6 +9,7 @@ import torch
 
 from modlint.graph import Instance, State, StateClass, Trait, Use, UseGraph
 from modlint.trace.live import LiveModel, type_name
+from modlint.trace.placement import called_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ class _Slots:
         below = [path for path in paths if path.startswith(prefix)] or list(paths)
         if len(below) == 1:
             return below[0]
-        name = _position(caller, call) or call.hint
+        name = _position(caller, call) or (called_name(call.place) if call.place else "") or call.hint
         named = [path for path in below if name and path.rsplit(".", 1)[-1] == name]
         return named[0] if len(named) == 1 else None
 

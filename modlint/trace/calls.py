@@ -5,6 +5,7 @@ Both tracers, symbolic and recorded, feed the same `Recorder`; it knows modules 
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from modlint.graph import Location
 
-_CHECKPOINT = "/torch/utils/checkpoint.py"
+_CHECKPOINT = os.path.join("torch", "utils", "checkpoint.py")
 
 
 @dataclass(slots=True)
@@ -155,8 +156,8 @@ def _surroundings(frame: FrameType | None, base: FrameType | None) -> tuple[Fram
         if frame is base:
             inside = False
         filename = frame.f_code.co_filename
-        if inside and filename.endswith(_CHECKPOINT):
-            checkpointed = True
+        if inside and filename.endswith(_CHECKPOINT) and frame.f_code.co_name == "checkpoint":
+            checkpointed, user = True, None  # the place is where the checkpoint is called
         if user is None and is_users(filename):
             user = frame
         frame = frame.f_back

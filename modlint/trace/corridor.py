@@ -15,11 +15,13 @@ from modlint.errors import LogicError, ModlintError
 from modlint.graph import Trait
 from modlint.trace.births import Births
 from modlint.trace.build import graph_of
-from modlint.trace.effects import Effects, measured
+from modlint.trace.effects import Effects
 from modlint.trace.entries import has_entry
 from modlint.trace.inputs import Inputs, find, varied
 from modlint.trace.isolate import Snapshot, copy_of, same_random_state
 from modlint.trace.live import LiveModel
+from modlint.trace.modes import may_write_by_mode
+from modlint.trace.reads import reads_watched
 from modlint.trace.recorded import record
 from modlint.trace.states import Measured, own_states
 from modlint.trace.symbolic import Traced, trace_symbolically
@@ -41,6 +43,14 @@ class Pass:
     measured: dict[int, Measured] = field(default_factory=dict)
     tracer: str = "recorded"
 
+    def __post_init__(self) -> None:
+        for call in self.calls:
+            self.live.include(call.module)
+
+    def counts(self) -> Counter[str]:
+        """Executions by the instance's key."""
+        return Counter(self.live.key(call.module) for call in self.calls)
+
 
 def trace_model(
     model: torch.nn.Module, inputs: Inputs | None = None, births: Births | None = None, target: str = ""
@@ -54,19 +64,22 @@ def trace_model(
     with same_random_state():
         given, missing = _inputs(model, inputs)
         symbolic, traced = symbolic_pass(live, given)
-        seen, why_not = symbolic, traced.reason
-        if symbolic is None or traced.touched:
-            if given is None:
-                raise missing or LogicError("no inputs and no reason")
-            seen = recorded_pass(live, given)
-            if symbolic is not None:
-                why_not = disagreement(symbolic, seen)
-                seen = seen if why_not else Pass(seen.live, seen.calls, seen.measured, "fx")
-    assert seen is not None
-    graph = TracedGraph(type(model).__name__)
-    graph_of(graph, seen.live, seen.calls, own_states(_all(seen), seen.measured))
-    graph.inputs, graph.target = given, target
-    graph.tracer, graph.why_not_fx = seen.tracer, why_not
+        if symbolic is not None and not traced.touched:
+            return _graph(symbolic, given, target, "")
+        if given is None:
+            raise missing or LogicError("no inputs and no reason")
+        seen = recorded_pass(live, given)
+        why_not = traced.reason if symbolic is None else disagreement(symbolic, seen)
+        if not why_not:
+            seen.tracer = "fx"
+        return _graph(seen, given, target, why_not)
+
+
+def _graph(seen: Pass, inputs: Inputs | None, target: str, why_not_fx: str) -> TracedGraph:
+    graph = TracedGraph(type(seen.live.root).__name__)
+    graph_of(graph, seen.live, seen.calls, own_states(seen.live.modules(), seen.measured))
+    graph.inputs, graph.target = inputs, target
+    graph.tracer, graph.why_not_fx = seen.tracer, why_not_fx
     graph.coverage = coverage_of(seen.calls)
     return graph
 
@@ -81,12 +94,6 @@ def _inputs(model: torch.nn.Module, inputs: Inputs | None) -> tuple[Inputs | Non
         raise
     except ModlintError as error:
         return None, error
-
-
-def _all(seen: Pass) -> list[torch.nn.Module]:
-    for call in seen.calls:
-        seen.live.include(call.module)
-    return list(seen.live.modules())
 
 
 def symbolic_pass(live: LiveModel, inputs: Inputs | None) -> tuple[Pass | None, Traced]:
@@ -108,79 +115,97 @@ def symbolic_pass(live: LiveModel, inputs: Inputs | None) -> tuple[Pass | None, 
     return Pass(stage, traced.calls, found, "fx"), traced
 
 
-def disagreement(one: Pass, other: Pass) -> str:
-    """The first instance that two passes of one model count differently, or ""."""
-    counts = [_counts(one), _counts(other)]
-    for key in dict.fromkeys((*counts[0], *counts[1])):
-        if counts[0][key] != counts[1][key]:
-            return f"fx counts {counts[0][key]} executions of {key!r}, the recorded forward {counts[1][key]}"
-    return ""
-
-
-def _counts(seen: Pass) -> Counter[str]:
-    _all(seen)
-    return Counter(seen.live.key(call.module) for call in seen.calls)
-
-
-def coverage_of(calls: Sequence[Call]) -> float:
-    """Share of leaf calls seen: what runs inside a compiled ScriptModule is not."""
-    callers = {call.parent for call in calls}
-    leaves = sum(1 for call in calls if call.order not in callers)
-    hidden = sum(_leaves_inside(call.module) for call in calls if isinstance(call.module, torch.jit.ScriptModule))
-    opaque = sum(1 for call in calls if isinstance(call.module, torch.jit.ScriptModule) and call.module._modules)
-    return 1.0 if not hidden else (leaves - opaque) / (leaves - opaque + hidden)
-
-
-def _leaves_inside(module: torch.nn.Module) -> int:
-    return sum(1 for part in module.modules() if part is not module and not list(part.children()))
-
-
 def recorded_pass(live: LiveModel, inputs: Inputs) -> Pass:
-    """One recorded forward, and a second one where the first left something behind that may be state."""
+    """One recorded forward, and further ones where the first left something behind that may be state."""
     with _Stage(live) as stage:
-        effects = Effects([m for m in stage.modules() if not has_entry(m)])
-        calls = _recorded(stage, inputs, effects)
-        left = effects.candidates()
-        if left:
-            effects.keep(left)
-            _again(stage, inputs, effects)
-        with torch.no_grad():
-            return Pass(stage, calls, measured(effects, bool(left)))
+        effects = Effects(_unknown(stage))
+        calls = record(stage.root, inputs, effects)
+        _again(stage, inputs, effects)
+        found = effects.measured()
+    seen = Pass(stage, calls, found)
+    for key, more in _in_eval(live, inputs).items():
+        module = stage.module(key)
+        if module is not None:
+            seen.measured[id(module)] = seen.measured.get(id(module), Measured()).joined(more)
+    return seen
 
 
-def _recorded(stage: LiveModel, inputs: Inputs, effects: Effects) -> list[Call]:
-    try:
-        return record(stage.root, inputs, effects, grad=False)
-    except UserCodeError as error:
-        if "grad" not in error.text:
-            raise
-    return record(stage.root, inputs, effects, grad=True)  # a forward that differentiates inside itself
+def _unknown(live: LiveModel) -> list[torch.nn.Module]:
+    """The modules that have to be measured."""
+    return [module for module in live.modules() if not has_entry(module)]
 
 
 def _again(stage: LiveModel, inputs: Inputs, effects: Effects) -> None:
-    """The second forward, on other values of the same shapes. A model that refuses it is left in doubt."""
+    """The second forward, on other values of the same shapes, where the first left candidates.
+
+    A model that refuses it leaves them in doubt.
+    """
+    left = effects.candidates()
+    if not left:
+        return
+    effects.keep(left)
+    effects.forget_reads()
+    names = {effects.modules[key]: found for key, found in left.items()}
     try:
-        record(stage.root, varied(inputs), effects, grad=False)
+        with reads_watched(names, effects.read):
+            record(stage.root, varied(inputs), effects)
     except UserCodeError:
-        effects.keep(())
+        return
+
+
+def _in_eval(live: LiveModel, inputs: Inputs) -> dict[str, Measured]:
+    """What modules write in eval mode, by key, where some class looks at its mode before it writes."""
+    if not any(may_write_by_mode(module) for module in _unknown(live)):
+        return {}
+    with _Stage(live, train=False) as stage:
+        effects = Effects(_unknown(stage), Trait.WRITES_EVAL)
+        try:
+            record(stage.root, inputs, effects)
+        except UserCodeError:
+            return {}
+        _again(stage, inputs, effects)
+        return {stage.key(effects.modules[key]): more for key, more in effects.measured().items() if more.writes}
 
 
 class _Stage:
-    """The model that is run: a deep copy in train mode, else the model itself, restored afterwards."""
+    """The model that is run: a deep copy in the wanted mode, else the model itself, restored afterwards."""
 
-    def __init__(self, live: LiveModel) -> None:
+    def __init__(self, live: LiveModel, train: bool = True) -> None:
         self._live = live
+        self._train = train
         self._snapshot: Snapshot | None = None
 
     def __enter__(self) -> LiveModel:
         twin = copy_of(self._live.root)
         if twin is None:
             self._snapshot = Snapshot(*self._live.root.modules())
-            self._live.root.train()
+            self._live.root.train(self._train)
             return self._live
-        twin.train()
+        twin.train(self._train)
         return self._live.copied(twin)
 
     def __exit__(self, *_: Any) -> None:
         if self._snapshot is not None:
             self._snapshot.restore()
+
+
+def disagreement(one: Pass, other: Pass) -> str:
+    """The first instance that the fx pass and the recorded one count differently, or ""."""
+    counts, recorded = one.counts(), other.counts()
+    for key in dict.fromkeys((*counts, *recorded)):
+        if counts[key] != recorded[key]:
+            return f"fx counts {counts[key]} executions of {key!r}, the recorded forward {recorded[key]}"
+    return ""
+
+
+def coverage_of(calls: Sequence[Call]) -> float:
+    """Share of leaf calls seen: what runs inside a compiled ScriptModule is not."""
+    callers = {call.parent for call in calls}
+    opaque = [call for call in calls if isinstance(call.module, torch.jit.ScriptModule) and call.module._modules]
+    leaves = sum(1 for call in calls if call.order not in callers) - len(opaque)
+    hidden = sum(_leaves_inside(call.module) for call in opaque)
+    return leaves / (leaves + hidden) if hidden else 1.0
+
+
+def _leaves_inside(module: torch.nn.Module) -> int:
+    return sum(1 for part in module.modules() if part is not module and not list(part.children()))

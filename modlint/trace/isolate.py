@@ -22,6 +22,10 @@ def copy_of(model: torch.nn.Module, meta: bool = False, share: bool = False) -> 
     forward pass does not change. None where the model does not let itself be copied.
     """
     memo: dict[int, Any] = {id(p): p for p in model.parameters()} if share else {}
+    for module in model.modules():
+        for value in vars(module).values():
+            if isinstance(value, torch.Tensor) and not value.is_leaf:  # left there by an earlier forward
+                memo[id(value)] = value.detach().clone()
     if meta:
         for tensor in (*model.parameters(), *model.buffers()):
             shell = torch.empty_like(tensor, device="meta")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from modlint.graph import Manner, Origin, Slot
 from modlint.trace.births import Births
-from modlint.trace.placement import repeated_places
+from modlint.trace.placement import item_place, repeated_places
 from modlint.trace.sources import is_users
 
 if TYPE_CHECKING:
@@ -64,6 +65,10 @@ class LiveModel:
         """Every instance once, the root first."""
         yield from self._modules.values()
 
+    def module(self, key: str) -> torch.nn.Module | None:
+        """The registered instance of that key, if there is one."""
+        return self.root if key == "." else self._by_path.get(key)
+
     def paths(self, module: torch.nn.Module) -> tuple[str, ...]:
         """Every registered path of an instance, in order."""
         return tuple(self._paths.get(id(module), ()))
@@ -88,6 +93,7 @@ class LiveModel:
         paths = self.paths(module)
         places = [self._placement(path) for path in paths]
         repeated = repeated_places(paths, places)
+        places = [self._exact(path, place) for path, place in zip(paths, places, strict=True)]
         return tuple(
             Slot(path, place, Manner.REPEATED if again else Manner.ASSIGNED)
             for path, place, again in zip(paths, places, repeated, strict=True)
@@ -96,6 +102,14 @@ class LiveModel:
     def _placement(self, path: str) -> Location | None:
         parent, _, name = path.rpartition(".")
         return self.births.placement(self._original(self._by_path[parent]), name)
+
+    def _exact(self, path: str, place: Location | None) -> Location | None:
+        """The item itself, where the call that fills a container writes its items out."""
+        parent, _, name = path.rpartition(".")
+        holder = self._by_path[parent]
+        if place is None or not isinstance(holder, _CONTAINERS):
+            return place
+        return item_place(place, list(holder._modules).index(name))
 
     def created(self, module: torch.nn.Module) -> Location | None:
         """The call that created the instance, if it was watched."""
@@ -112,23 +126,31 @@ class LiveModel:
 
     def _origins(self) -> dict[int, Origin]:
         found: dict[int, Origin] = {}
-        for cls in _user_classes(self._modules.values()):
-            for function in (vars(cls).get("__init__"), vars(cls).get("forward")):
-                keywords = getattr(function, "__kwdefaults__", None) or {}
-                _mark(
-                    found,
-                    (*(getattr(function, "__defaults__", None) or ()), *keywords.values()),
-                    Origin.DEFAULT_ARGUMENT,
-                )
+        classes = _user_classes(self._modules.values())
+        spaces = {id(space): space for space in map(globals_of, classes)}.values()
+        for function in _functions((*map(vars, classes), *spaces)):
+            keywords = function.__kwdefaults__ or {}
+            _mark(found, (*(function.__defaults__ or ()), *keywords.values()), Origin.DEFAULT_ARGUMENT)
+        for cls in classes:
             _mark(found, vars(cls).values(), Origin.CLASS_ATTRIBUTE)
-            _mark(found, globals_of(cls).values(), Origin.MODULE_LEVEL)
+        for space in spaces:
+            _mark(found, space.values(), Origin.MODULE_LEVEL)
         found.pop(id(self._original(self.root)), None)
         return found
 
 
+def _functions(spaces: Iterable[Mapping[str, Any]]) -> list[FunctionType]:
+    """The functions in namespaces, also those inside static and class methods."""
+    plain = [getattr(value, "__func__", value) for space in spaces for value in list(space.values())]
+    return [value for value in plain if isinstance(value, FunctionType)]
+
+
+_CONTAINERS = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ModuleDict)
+
+
 def _user_classes(modules: Iterable[torch.nn.Module]) -> list[type]:
     classes = dict.fromkeys(cls for module in modules for cls in type(module).__mro__)
-    return [cls for cls in classes if is_users(str(globals_of(cls).get("__file__", "<")))]
+    return [cls for cls in classes if cls is not object and is_users(str(globals_of(cls).get("__file__", "<")))]
 
 
 def globals_of(cls: type) -> Mapping[str, Any]:
@@ -169,10 +191,8 @@ def _name_in_source(module: torch.nn.Module, root: torch.nn.Module) -> str:
 
 def type_name(module: torch.nn.Module) -> str:
     """The dotted name of a module's class; torch's own as it is written (`torch.nn.BatchNorm2d`)."""
-    return _class_name(type(module))
-
-
-def _class_name(cls: type) -> str:
+    cls: type[Any] = type(module)
     if cls.__module__.startswith("torch.nn.modules.") and getattr(torch.nn, cls.__name__, None) is cls:
         return f"torch.nn.{cls.__name__}"
-    return f"{cls.__module__}.{cls.__qualname__.rsplit('<locals>.', 1)[-1]}"
+    qualified = cls.__qualname__.rsplit("<locals>.", 1)[-1]
+    return f"{cls.__module__}.{qualified}"

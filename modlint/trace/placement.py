@@ -7,10 +7,10 @@ import functools
 import linecache
 from typing import TYPE_CHECKING
 
+from modlint.graph import Location
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from modlint.graph import Location
 
 
 def repeated_places(paths: Sequence[str], places: Sequence[Location | None]) -> list[bool]:
@@ -31,15 +31,59 @@ def repeated_places(paths: Sequence[str], places: Sequence[Location | None]) -> 
 
 def _written_out(place: Location) -> bool:
     """Whether the expression is a call or list that names every item itself."""
+    return bool(_items(place))
+
+
+def _items(place: Location) -> list[ast.expr]:
+    """The expressions of the items, where a call writes them all out; else nothing."""
     node = _expression(place)
-    if isinstance(node, ast.Call):
-        items = node.args
-        if len(items) == 1 and isinstance(items[0], (ast.List, ast.Tuple)):
-            items = items[0].elts
-        elif len(items) == 1:
-            return False
-        return not any(isinstance(item, ast.Starred) for item in items)
-    return False
+    if not isinstance(node, ast.Call) or node.keywords:
+        return []
+    items: list[ast.expr] = node.args
+    if len(items) == 1:
+        match items[0]:
+            case ast.List(elts=inner) | ast.Tuple(elts=inner):
+                items = inner
+            case ast.Dict(values=inner):
+                items = inner
+            case _:
+                return []
+    return [] if any(isinstance(item, ast.Starred) for item in items) else items
+
+
+def item_place(place: Location, index: int) -> Location:
+    """The expression of one item of a written-out container; the whole call where it is not written out."""
+    items = _items(place)
+    if index >= len(items):
+        return place
+    node = items[index]
+    return Location(
+        place.filename,
+        node.lineno,
+        _column(place.filename, node.lineno, node.col_offset),
+        node.end_lineno or node.lineno,
+        _column(place.filename, node.end_lineno or node.lineno, node.end_col_offset or 0),
+    )
+
+
+def called_name(place: Location) -> str:
+    """The last name or constant key by which a call reaches what it calls: `bn2` in `self.bn2(x)`, or ""."""
+    node = _expression(place)
+    if not isinstance(node, ast.Call):
+        return ""
+    match node.func:
+        case ast.Attribute(value=ast.Attribute(attr=name) | ast.Name(id=name), attr="forward"):
+            return name
+        case ast.Attribute(attr=name):
+            return name
+        case ast.Subscript(slice=ast.Constant(value=key)):
+            return str(key)
+        case _:
+            return ""
+
+
+def _column(filename: str, row: int, offset: int) -> int:
+    return len(linecache.getline(filename, row).encode()[:offset].decode(errors="ignore")) + 1
 
 
 @functools.lru_cache(maxsize=4096)
@@ -49,8 +93,8 @@ def _expression(place: Location) -> ast.expr | None:
         return None
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and node.lineno == place.row and node.end_lineno == place.end_row:
-            line = linecache.getline(place.filename, place.row).encode()
-            if len(line[: node.col_offset].decode(errors="ignore")) + 1 == place.column:
+            ends = _column(place.filename, place.end_row, node.end_col_offset or 0)
+            if _column(place.filename, place.row, node.col_offset) == place.column and ends == place.end_column:
                 return node
     return None
 

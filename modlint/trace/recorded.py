@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from modlint.trace.inputs import Inputs
 
 
-def record(model: torch.nn.Module, inputs: Inputs, observer: Observer | None = None, grad: bool = True) -> list[Call]:
+def record(model: torch.nn.Module, inputs: Inputs, observer: Observer | None = None) -> list[Call]:
     """Run `model` once on `inputs` as it stands and return its executions, the model's own first.
 
     The model is changed as a forward pass changes it, so give a copy; modules outside of it (on a class, at module
@@ -35,7 +35,7 @@ def record(model: torch.nn.Module, inputs: Inputs, observer: Observer | None = N
     """
     recorder = Recorder(TensorFlow(), observer=observer)
     doing = f"the forward pass of {type(model).__name__}"
-    with watching(model, recorder), user_code(doing), torch.set_grad_enabled(grad):
+    with watching(model, recorder), user_code(doing), torch.enable_grad():
         model(*inputs.args, **inputs.named)
     return recorder.calls
 

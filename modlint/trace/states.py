@@ -37,6 +37,11 @@ class Measured:
     traits: frozenset[Trait] = frozenset()
     doubt: str = ""
 
+    def joined(self, other: Measured) -> Measured:
+        """Both measurements of one instance (in train and in eval mode)."""
+        writes = tuple(dict.fromkeys((*self.writes, *other.writes)))
+        return Measured(writes, self.traits | other.traits, self.doubt or other.doubt)
+
 
 def own_states(modules: Iterable[torch.nn.Module], measured: Mapping[int, Measured]) -> dict[int, State]:
     """The state of each module without its children, by id."""

@@ -16,8 +16,10 @@ import torch
 import torch.fx
 
 from modlint.trace.calls import Call, Recorder, written_by_function
-from modlint.trace.effects import changed, draws, seen_attributes
 from modlint.trace.entries import has_entry
+from modlint.trace.marks import changed, seen_attributes
+from modlint.trace.modes import may_write_by_mode
+from modlint.trace.randomness import draws
 from modlint.trace.recorded import buffer_owners, watching
 from modlint.trace.sources import asks_for_type, is_users
 
@@ -66,6 +68,7 @@ def trace_symbolically(model: torch.nn.Module, inputs: Inputs | None) -> Traced:
         return Traced(reason="the forward asks for the type of a value that is a proxy in fx")
     wrote = any(changed(then, seen_attributes(m)) - _CONSTANTS for then, m in zip(before, watched, strict=True))
     made = any(_holds_proxies(call.module) for call in tracer.recorder.calls)
+    wrote = wrote or any(may_write_by_mode(module) for module in watched)
     touched = wrote or made or tracer.wrote_buffers or not torch.equal(rng, torch.get_rng_state())
     return Traced(tuple(tracer.recorder.calls), "", touched, frozenset(tracer.draws))
 
