@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pytest
 from oracle import FIXTURES, Fixture, Observed, fixtures, observe
+
+if TYPE_CHECKING:
+    from modlint.graph import UseGraph
+    from modlint.linter import Request
 
 ALL = fixtures()
 RUNNABLE = [fixture for fixture in ALL if fixture.entry is not None]
@@ -94,29 +99,45 @@ def test_there_are_fixtures_enough_and_half_of_them_are_silent() -> None:
     assert len(ALL) * 0.45 <= len(silent) <= len(ALL) * 0.65
 
 
-def _findings(fixture: Fixture) -> list[tuple[str, int, str]]:
+def _request(fixture: Fixture) -> Request:
     from modlint.config import Config
-    from modlint.linter import check
+    from modlint.linter import Request
 
     selected = [code.strip() for code in fixture.header.get("select", "").split(",") if code.strip()]
-    report = check([fixture.path], Config(extend_select=tuple(selected)))
-    found = []
-    for finding in report.findings:
-        file = (FIXTURES / finding.location.filename).resolve().relative_to(FIXTURES)
-        found.append((file.as_posix(), finding.location.row, finding.code))
-    return sorted(found)
+    config = Config(root=str(FIXTURES), extend_select=tuple(selected))
+    return Request((str(fixture.path),), config, whole_tree=False)
+
+
+def _findings(fixture: Fixture) -> list[tuple[str, int, str]]:
+    from modlint.linter import lint
+
+    outcome = lint(_request(fixture))
+    assert not outcome.faults
+    return sorted((f.location.filename, f.location.row, f.code) for f in outcome.report.findings)
 
 
 @cache
-def _graphs(fixture: Fixture) -> dict[str, list[object]]:
-    """The use graphs of a fixture by the class of their model."""
-    raise NotImplementedError(fixture)  # the interpreter's entry point is filled in below when it is there
+def _graphs(fixture: Fixture) -> list[UseGraph]:
+    """The use graph of every model of a fixture."""
+    from modlint.catalogue import Catalogue
+    from modlint.interpreter import interpret
+    from modlint.linter import find_files, sources_of
+    from modlint.sources import Mentions
+    from modlint.syntax.tree import SourceTree
+
+    request = _request(fixture)
+    found, around = find_files(request)
+    sources = sources_of(request, found, around)
+    mentions = Mentions(sources)
+    tree = SourceTree(sources.representation, (), mentions.of, sources.exists)
+    names = [file.relative_to(FIXTURES).as_posix() for file in fixture.files]
+    return [model.graph for name in names for model in interpret(tree, name, Catalogue.load([]))]
 
 
 def _static_counts(fixture: Fixture, model: str) -> list[tuple[str, int, bool]]:
     found = []
-    for graph in _graphs(fixture).get(model, []):
-        for instance in graph.reused():
+    for graph in _graphs(fixture):
+        for instance in graph.reused() if graph.model.rpartition(".")[2] == model else ():
             runs = graph.executions(instance.key)
             found.append((instance.type.rpartition(".")[2], runs.count, runs.at_least))
     return found
