@@ -287,7 +287,7 @@ def _recomputed(graph: UseGraph, instance: Instance) -> Judgement | None:
         "ML103",
         Verdict.CHANGES_SEMANTICS,
         instance,
-        runs.uses[0].place,
+        runs.uses[0].recomputed_by or runs.uses[0].place,
         runs.uses,
         2 * runs.count,
         runs.at_least,

@@ -17,8 +17,9 @@ class Net(nn.Module):
         return nn.Sequential(
             nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1, bias=False),
             nn.BatchNorm2d(channels_out),
-            self.act,  # expect: ML001
+            self.act,
         )
 
     def forward(self, x):
-        return self.conv2(self.pool(self.conv1(x)))
+        x = self.pool(self.conv1(x))
+        return self.conv2(x)  # expect: ML001

@@ -20,4 +20,5 @@ class Net(nn.Module):
         )
 
     def forward(self, x):
-        return self.conv2(self.pool(self.conv1(x)))
+        x = self.pool(self.conv1(x))
+        return self.conv2(x)
