@@ -81,7 +81,8 @@ def graph_of(graph: UseGraph, live: LiveModel, calls: Sequence[Call], states: Ma
                 within=call.within,
                 slot=slots.by_order[call.order],
                 frozen=not call.training and Trait.WRITES_EVAL not in states[id(call.module)].traits,
-                recomputed=call.recomputed,
+                recomputed=call.recomputed_by is not None,
+                recomputed_by=call.recomputed_by,
                 consumes=call.consumes,
             )
         )

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from modlint.trace.entries import catalogued_methods
-from modlint.trace.sources import function_of, is_users, location_of
+from modlint.trace.sources import function_of, is_users, location_of, user_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,7 +39,7 @@ class Call:
     within: str
     consumes: tuple[int, ...]
     training: bool
-    recomputed: bool = False
+    recomputed_by: Location | None = None  # the checkpoint call that runs it again in backward
     hint: str = ""
     position: int = 0  # how many calls the caller had made before
     made: int = 0  # how many calls it made itself
@@ -115,7 +115,8 @@ class Recorder:
 
     def _begin(self, module: torch.nn.Module, values: Any, frame: FrameType) -> Call:
         caller, base = self.stack[-1] if self.stack else (None, None)
-        user, checkpointed = _surroundings(frame, base)
+        user, checkpoint = _surroundings(frame, base)
+        checkpointed = None if checkpoint is None else location_of(checkpoint)
         record = Call(
             order=len(self.calls),
             module=module,
@@ -124,7 +125,7 @@ class Recorder:
             within="" if user is None or caller is None else function_of(user),
             consumes=tuple(sorted(self.dataflow.of(values))),
             training=module.training,
-            recomputed=checkpointed or (caller is not None and caller.recomputed),
+            recomputed_by=checkpointed or (None if caller is None else caller.recomputed_by),
             hint=self.hints.pop(id(module), ""),
             position=0 if caller is None else caller.made,
         )
@@ -147,21 +148,21 @@ class Observer(Protocol):
         """A torch function runs directly inside `call`."""
 
 
-def _surroundings(frame: FrameType | None, base: FrameType | None) -> tuple[FrameType | None, bool]:
-    """The innermost user frame, and whether checkpointing stands between the caller (`base`) and the call."""
+def _surroundings(frame: FrameType | None, base: FrameType | None) -> tuple[FrameType | None, FrameType | None]:
+    """The innermost user frame, and the one that calls `checkpoint` between the caller (`base`) and the call."""
     user: FrameType | None = None
-    checkpointed = False
+    checkpoint: FrameType | None = None
     inside = True
     while frame is not None and (inside or user is None):
         if frame is base:
             inside = False
-        filename = frame.f_code.co_filename
-        if inside and filename.endswith(_CHECKPOINT) and frame.f_code.co_name == "checkpoint":
-            checkpointed, user = True, None  # the place is where the checkpoint is called
-        if user is None and is_users(filename):
+        code = frame.f_code
+        if inside and code.co_name == "checkpoint" and code.co_filename.endswith(_CHECKPOINT):
+            checkpoint = user_frame(frame)
+        if user is None and is_users(code.co_filename):
             user = frame
         frame = frame.f_back
-    return user, checkpointed
+    return user, checkpoint
 
 
 # Functions that write a module's running statistics when they are given them: where the buffers stand, where the flag.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from modlint.trace.tensors import tensors_in
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,9 +25,7 @@ def copy_of(model: torch.nn.Module, meta: bool = False, share: bool = False) -> 
     """
     memo: dict[int, Any] = {id(p): p for p in model.parameters()} if share else {}
     for module in model.modules():
-        for value in vars(module).values():
-            if isinstance(value, torch.Tensor) and not value.is_leaf:  # left there by an earlier forward
-                memo[id(value)] = value.detach().clone()
+        memo.update(computed_copies(list(vars(module).values())))
     if meta:
         for tensor in (*model.parameters(), *model.buffers()):
             shell = torch.empty_like(tensor, device="meta")
@@ -35,6 +35,11 @@ def copy_of(model: torch.nn.Module, meta: bool = False, share: bool = False) -> 
         return copy.deepcopy(model, memo)
     except COPY_FAILS:  # a non-leaf tensor, a lock, a generator kept on self
         return None
+
+
+def computed_copies(value: Any) -> dict[int, Any]:
+    """A memo for deepcopy: tensors that a forward computed (and left there) are copied by value."""
+    return {id(t): t.detach().clone() for t in tensors_in(value) if not t.is_leaf}
 
 
 class Snapshot:

@@ -91,9 +91,8 @@ class LiveModel:
     def slots(self, module: torch.nn.Module) -> tuple[Slot, ...]:
         """The slots with the expression that filled each, the repeated ones marked."""
         paths = self.paths(module)
-        places = [self._placement(path) for path in paths]
+        places = [self._exact(path, self._placement(path)) for path in paths]
         repeated = repeated_places(paths, places)
-        places = [self._exact(path, place) for path, place in zip(paths, places, strict=True)]
         return tuple(
             Slot(path, place, Manner.REPEATED if again else Manner.ASSIGNED)
             for path, place, again in zip(paths, places, repeated, strict=True)
@@ -109,7 +108,8 @@ class LiveModel:
         holder = self._by_path[parent]
         if place is None or not isinstance(holder, _CONTAINERS):
             return place
-        return item_place(place, list(holder._modules).index(name))
+        names = list(holder._modules)
+        return item_place(place, names.index(name), len(names))
 
     def created(self, module: torch.nn.Module) -> Location | None:
         """The call that created the instance, if it was watched."""
@@ -185,7 +185,7 @@ def _name_in_source(module: torch.nn.Module, root: torch.nn.Module) -> str:
         for space in (*spaces, globals_of(type(owner)), vars(owner)):
             for name, value in space.items():
                 if not name.startswith("__") and any(item is module for item in _held(value)):
-                    return name
+                    return str(name)
     return ""
 
 

@@ -14,24 +14,15 @@ if TYPE_CHECKING:
 
 
 def repeated_places(paths: Sequence[str], places: Sequence[Location | None]) -> list[bool]:
-    """For each slot, whether it was filled where an earlier slot of the same parent was, and not named one by one.
-
-    `Sequential(act, conv, act)` fills two slots at one place as well, but the source writes the instance twice.
-    """
+    """For each slot, whether it was filled by the very expression that filled an earlier slot of the same parent."""
     seen: set[tuple[str, Location]] = set()
     result = []
     for path, place in zip(paths, places, strict=True):
         parent, _, _ = path.rpartition(".")
-        again = place is not None and (parent, place) in seen and not _written_out(place)
-        result.append(again)
+        result.append(place is not None and (parent, place) in seen)
         if place is not None:
             seen.add((parent, place))
     return result
-
-
-def _written_out(place: Location) -> bool:
-    """Whether the expression is a call or list that names every item itself."""
-    return bool(_items(place))
 
 
 def _items(place: Location) -> list[ast.expr]:
@@ -51,10 +42,10 @@ def _items(place: Location) -> list[ast.expr]:
     return [] if any(isinstance(item, ast.Starred) for item in items) else items
 
 
-def item_place(place: Location, index: int) -> Location:
-    """The expression of one item of a written-out container; the whole call where it is not written out."""
+def item_place(place: Location, index: int, count: int) -> Location:
+    """The expression of one item of a container of `count`; the whole call where it does not write them all out."""
     items = _items(place)
-    if index >= len(items):
+    if len(items) != count:
         return place
     node = items[index]
     return Location(

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from modlint.trace.isolate import COPY_FAILS, copy_of
+from modlint.trace.isolate import COPY_FAILS, computed_copies, copy_of
 from modlint.trace.marks import attributes, changed, same, seen_attributes
-from modlint.trace.recorded import tensors_in, unshadowed
+from modlint.trace.recorded import unshadowed
 from modlint.trace.users import UserCodeError, user_code
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ _SAME = object()
 
 def _copied(value: Any, otherwise: Any = _SAME) -> Any:
     """A deep copy, computed tensors by value; where something does not let itself be copied, `otherwise` or itself."""
-    memo = {id(t): t.detach().clone() for t in tensors_in(value) if not t.is_leaf}
+    memo = computed_copies(value)
     try:
         return copy.deepcopy(value, memo)
     except COPY_FAILS:

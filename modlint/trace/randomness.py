@@ -33,7 +33,7 @@ def draws(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bo
 
 
 def _drops(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-    """`dropout(input, p=0.5, training=True)`, `rrelu(input, lower, upper, training=False)`; p of 0 or 1 draws nothing."""
+    """`dropout(input, p=0.5, training=True)`, `rrelu(input, lower, upper, training=False)`; p of 0 or 1: no draw."""
     at = 3 if name == "rrelu" else 2
     training = kwargs.get("training", args[at] if len(args) > at else name != "rrelu")
     p = kwargs.get("p", args[1] if len(args) > 1 else 0.5)

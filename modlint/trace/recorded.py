@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from modlint.trace.calls import Call, Observer, Recorder, instance_methods, written_by_function
 from modlint.trace.isolate import Snapshot
+from modlint.trace.tensors import tensors_in
 from modlint.trace.users import user_code
 
 if TYPE_CHECKING:
@@ -191,23 +192,6 @@ class TensorFlow:
         """Note the origin of every tensor in `value`."""
         for tensor in tensors_in(value):
             self._origins[id(tensor)] = (weakref.ref(tensor), origins)
-
-
-def tensors_in(value: Any, depth: int = 4) -> Iterator[torch.Tensor]:
-    """Tensors in nested tuples, lists, dicts and plain objects such as dataclass outputs."""
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif depth:
-        if isinstance(value, (tuple, list)):
-            inner: Any = value
-        elif isinstance(value, dict):
-            inner = value.values()
-        elif hasattr(value, "__dataclass_fields__"):
-            inner = list(vars(value).values())
-        else:
-            return
-        for item in inner:
-            yield from tensors_in(item, depth - 1)
 
 
 class _Functions(TorchFunctionMode):  # type: ignore[misc]

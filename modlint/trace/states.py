@@ -54,11 +54,15 @@ def _own(module: torch.nn.Module, measured: Measured | None) -> State:
     writes: tuple[str, ...] = ()
     doubt = ""
     if entry is not None and (exact or measured is None):
-        state = entry.classify(_arguments(module, entry))
-        written = tuple(name for name in state.writes if _is_there(module, name))
-        gone = bool(state.writes) and not written
-        traits, writes = (state.traits - _WRITES if gone else state.traits), written
-        doubt = "" if state.certain else state.reason
+        bound = _arguments(module, entry)
+        truths, written = entry.facts.definite(bound)
+        writes = tuple(name for name in written if _is_there(module, name))
+        gone = _WRITES if written and not writes else frozenset()
+        traits = frozenset(trait for trait, truth in truths.items() if truth) - gone
+        if not traits & _WRITES:
+            writes = ()
+        if any(truth is None and trait not in {Trait.LEARNABLE, *gone} for trait, truth in truths.items()):
+            doubt = f"depends on {', '.join(entry.facts.undecided(bound))}, which the instance does not tell"
     if measured is not None and not exact:
         traits, writes, doubt = traits | measured.traits, (*writes, *measured.writes), measured.doubt
     elif entry is None:
