@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, methods, scope
+from modlint.interpreter import classes, methods, module_api, scope, tracking
 from modlint.interpreter.iteration import item_of, iterate
 from modlint.interpreter.values import (
     MISSING,
@@ -27,6 +27,7 @@ from modlint.interpreter.values import (
     Sym,
     Tensor,
     Value,
+    View,
     is_const,
 )
 
@@ -47,13 +48,18 @@ def _get(m: Interpreter, base: Value, name: str, site: Site | None, reading: boo
     if isinstance(base, ModuleObj):
         return module_attr(m, base, name, site, reading)
     if isinstance(base, ExtV):
-        return ExtV(f"{base.dotted}.{name}")
+        return scope.external(f"{base.dotted}.{name}")
     if isinstance(base, Sym):
         return _symbol_attr(m, base, name)
     if isinstance(base, PyModule):
         return scope.attribute(m, base, name)
     if isinstance(base, Obj):
+        if reading and base.owner is not None:
+            m.read_attr(base.owner[0], f"{base.owner[1]}.{name}")
         return _object_attr(m, base, name, site)
+    if isinstance(base, View):
+        handler = module_api.VIEW_METHODS.get(name)
+        return m.unknown("a method of a view") if handler is None else ExtMethod(base, name, handler)
     if isinstance(base, ClassV):
         return class_attr(m, base, name, site)
     if isinstance(base, SuperV):
@@ -103,15 +109,15 @@ def module_attr(m: Interpreter, obj: ModuleObj, name: str, site: Site | None, re
         if reading:
             m.read_attr(obj, name)
         return m.live(obj.cells[name])
+    value = classes.find_any(obj.cls, name)
+    if value is not MISSING:
+        return _bind(m, value, obj, site, name)
     if name in obj.mods:
         return m.live(obj.mods[name])
     if name in obj.tensors:
         if reading:
             m.read_attr(obj, name)
         return m.live(obj.tensors[name])
-    value = classes.find_any(obj.cls, name)
-    if value is not MISSING:
-        return _bind(m, value, obj, site, name)
     return _library_attr(m, obj, name, site)
 
 
@@ -227,6 +233,8 @@ def _set(m: Interpreter, base: Value, name: str, value: Value, place: Placement 
             m.call(BoundV(setter.setter, base), CallArgs((value,), {}, None))
         else:
             m.set(base.cells, name, value)
+            if isinstance(base, Obj):
+                m.wrote_into(base, m.taint_of(value) | (tracking.STATE if update else 0), name)
     elif isinstance(base, PyModule):
         m.set(base.cells, name, value)
     elif isinstance(base, Tensor) and name == "data":
@@ -256,6 +264,9 @@ def _item(m: Interpreter, base: Value, index: Value, site: Site | None) -> Value
         return dict_item(m, base, index)
     if isinstance(base, ModuleObj):
         return m.module_item(base, index, site)
+    if isinstance(base, View):
+        cells = base.cells()
+        return m.live(cells[index]) if isinstance(index, str) and index in cells else m.unknown("gave up: no such key")
     if isinstance(base, Sym):
         if base.op in {"data", "join"} or isinstance(index, slice | tuple):
             return m.data(base.taint, base.src)
@@ -326,7 +337,12 @@ def set_item(m: Interpreter, base: Value, index: Value, value: Value, place: Pla
     """`base[index] = value`."""
     if isinstance(base, DictObj):
         m.set(base.cells, "items", {**m.dict_items(base), m.key_of(index): value})
-        m.wrote_into(base, m.taint_of(value))
+        m.wrote_into(base, m.taint_of(value) | m.taint_of(index))
+    elif isinstance(base, View) and isinstance(index, str):
+        if base.kind == "modules":
+            m.set_module_item(base.obj, index, value, place)
+        else:
+            m.set(base.obj.cells, index, value)
     elif isinstance(base, ListObj):
         _set_list_item(m, base, index, value)
         m.wrote_into(base, m.taint_of(value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modlint.graph import ALWAYS, Instance, Manner, Origin, Slot, Use, UseGraph
-from modlint.interpreter import classes, states
+from modlint.interpreter import classes, cues, states
 from modlint.interpreter.values import DictObj, ListObj, ModuleObj, Value
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from modlint.interpreter.tracking import RawUse
 
 MOST_SLOTS = 4096
-_SHARED_WORDS = ("shared", "share", "tied", "tie_", "tying", "reuse", "siamese", "common")
 _ORIGINS = {
     "default-argument": Origin.DEFAULT_ARGUMENT,
     "class-attribute": Origin.CLASS_ATTRIBUTE,
@@ -74,7 +73,7 @@ def _instance(
         obj.created,
         Origin.CONSTRUCTOR if local else _origin(m, obj),
         bool(obj.mods),
-        _shared(slots, name),
+        _shared(m, obj, slots, name),
         name if isinstance(name, str) else "",
     )
 
@@ -86,13 +85,12 @@ def _origin(m: Interpreter, obj: ModuleObj) -> Origin:
     return Origin.CONSTRUCTOR
 
 
-def _shared(slots: list[Slot], name: Value) -> str:
-    """A name that says the sharing is meant."""
-    for text in (*(slot.path.lower() for slot in slots), str(name).lower()):
-        for word in _SHARED_WORDS:
-            if word in text:
-                return f"the name {text!r} says so"
-    return ""
+def _shared(m: Interpreter, obj: ModuleObj, slots: list[Slot], name: Value) -> str:
+    """What in the source says that the sharing is meant: a name, or the condition that decides it."""
+    for text in (*(slot.path for slot in slots), m.names.get(obj.id, ""), str(name)):
+        if cues.speaks(text):
+            return f"the name {text!r}"
+    return m.meant_shared.get(obj.id, "")
 
 
 def _use(m: Interpreter, use: RawUse, keys: dict[int, str], paths: dict[int, list[Slot]], root: ModuleObj) -> Use:
@@ -135,6 +133,8 @@ def _slots(m: Interpreter, root: ModuleObj) -> list[tuple[str, ModuleObj, Site |
             if child.id in above:
                 continue
             path = f"{prefix}.{name}" if prefix else name
+            if kept and child.id not in m.repeats:
+                continue  # an item of a plain list is no registered slot, unless a repetition made it
             placement = m.listed.get(child.id) if kept else obj.places.get(name)
             sites = () if placement is None else placement.sites
             first = child.id not in seen

@@ -198,6 +198,9 @@ def _default(m: Interpreter, func: FuncV, name: str) -> Value:
     if name not in func.defaults:
         return m.symbol("param", func.id, name)
     value = m.live(func.defaults[name])
+    if m.open_defaults and func.owner is not None and func.owner.id == m.open_defaults and func.name == "__init__":
+        if isinstance(value, bool | ModuleObj):
+            return m.symbol("param", func.id, name)
     m.mark(value, "default-argument", name)
     return value
 
@@ -234,11 +237,12 @@ def _initialise(m: Interpreter, cls: ClassV, obj: Value, args: CallArgs) -> None
         call_function(m, init, prepend(args, obj))
     elif isinstance(owner, ExtV) and isinstance(obj, ModuleObj):
         m.library_init(obj, owner, args)
-    elif isinstance(obj, Obj) and _is_namedtuple(cls):
+    elif isinstance(obj, Obj) and is_namedtuple(cls):
         _init_dataclass(m, cls, obj, args)
 
 
-def _is_namedtuple(cls: ClassV) -> bool:
+def is_namedtuple(cls: ClassV) -> bool:
+    """Whether instances are tuples with named fields."""
     return any(isinstance(base, ExtV) and base.dotted.endswith("NamedTuple") for base in cls.mro)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modlint.interpreter.frames import Frame
-from modlint.interpreter.values import MISSING, ClassV, ExtV, FuncV, ModuleObj, Value
+from modlint.interpreter.values import MISSING, CallArgs, ClassV, Descriptor, ExtV, FuncV, ModuleObj, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +28,11 @@ def define(m: Interpreter, node: ir.ClassDef, frame: Frame, execute: Callable[..
     cls.is_module = any(is_module_class(m, base) for base in bases) or _looks_like_module(cls, bases)
     body = Frame(m.fresh(), "class", frame.module, cls.qualname, frame, cls.cells, cls)
     execute(m, node.body, body)
+    hook = find_any(cls, "__init_subclass__", cls)
+    if hook is not MISSING:
+        function = hook.func if isinstance(hook, Descriptor) else hook
+        keywords = {b.keyword: evaluate(m, b.value, frame) for b in node.bases if b.keyword not in {None, "metaclass"}}
+        m.call(function, CallArgs((cls,), keywords))
     return cls
 
 

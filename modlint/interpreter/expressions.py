@@ -64,7 +64,8 @@ def _const(m: Interpreter, e: ir.Const, frame: Frame) -> Value:
 
 
 def _attr(m: Interpreter, e: ir.Attr, frame: Frame) -> Value:
-    return m.live(m.get_attr(evaluate(m, e.value, frame), e.name, m.site(frame, e.n)))
+    reading = m.updated is None or e.name != m.updated[1] or getattr(e.value, "id", "") != m.updated[0]
+    return m.live(m.get_attr(evaluate(m, e.value, frame), e.name, m.site(frame, e.n), reading))
 
 
 def _sub(m: Interpreter, e: ir.Sub, frame: Frame) -> Value:
@@ -167,10 +168,11 @@ def _if_exp(m: Interpreter, e: ir.IfExp, frame: Frame) -> Value:
     true, false = m.truth(evaluate(m, e.test, frame))
     yes, no = conjoin(m.pc, true), conjoin(m.pc, false)
     if not no:
-        return evaluate(m, e.body, frame)
+        return m.meant(e.test, evaluate(m, e.body, frame))
     if not yes:
-        return evaluate(m, e.orelse, frame)
-    return m.fork([(yes, lambda: evaluate(m, e.body, frame)), (no, lambda: evaluate(m, e.orelse, frame))])
+        return m.meant(e.test, evaluate(m, e.orelse, frame))
+    made = m.fork([(yes, lambda: evaluate(m, e.body, frame)), (no, lambda: evaluate(m, e.orelse, frame))])
+    return m.meant(e.test, made)
 
 
 def _lambda(m: Interpreter, e: ir.Lambda, frame: Frame) -> Value:
@@ -365,15 +367,17 @@ def assign(
     match target:
         case ir.Name():
             m.bind_name(frame, target.id, value)
+            m.name_module(value, target.id)
             if source is not None:
                 m.carry_place(frame, target.id, source)
+                m.carry_slot(frame, target.id, source)
         case ir.Attr():
             base = evaluate(m, target.value, frame)
             m.set_attr(base, target.name, value, None if source is None else m.placement(value, source, frame), update)
         case ir.Sub():
             base = load_for_update(m, target.value, frame)
             index = evaluate(m, target.index, frame)
-            place = None if source is None else m.placement(value, source, frame)
+            place = None if source is None else m.place(value, source, frame)
             m.split(base, lambda b: m.set_item(b, index, value, place))
         case ir.Sequence():
             _unpack(m, target.items, value, frame, source)

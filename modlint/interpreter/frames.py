@@ -16,7 +16,20 @@ class Frame:
     wrote the argument that a parameter holds. `owner` is the class that the running method stands in.
     """
 
-    __slots__ = ("cells", "first", "id", "kind", "module", "owner", "parent", "places", "qualname", "scopes", "yields")
+    __slots__ = (
+        "cells",
+        "first",
+        "id",
+        "kind",
+        "module",
+        "owner",
+        "parent",
+        "places",
+        "qualname",
+        "scopes",
+        "slots",
+        "yields",
+    )
 
     def __init__(
         self,
@@ -37,6 +50,7 @@ class Frame:
         self.owner = owner
         self.first: Value = None  # the first argument, for super()
         self.places: dict[str, Placement] = {}
+        self.slots: dict[str, tuple[ModuleObj, str] | None] = {}  # attributes that locals were read from
         self.scopes: dict[str, str] = {}  # names declared global or nonlocal
         self.yields: dict[str, Value] | None = None
 

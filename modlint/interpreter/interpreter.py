@@ -28,6 +28,7 @@ from modlint.interpreter import (
     calls,
     classes,
     copying,
+    cues,
     iteration,
     library,
     module_api,
@@ -41,12 +42,10 @@ from modlint.interpreter.machine import GiveUp, configured
 from modlint.interpreter.machine import State as Machine
 from modlint.interpreter.values import (
     MISSING,
-    RNG,
     BoundV,
     CallArgs,
     Choice,
     ClassV,
-    Descriptor,
     DictObj,
     ExtV,
     FuncV,
@@ -60,6 +59,7 @@ from modlint.interpreter.values import (
     Sym,
     Tensor,
     Value,
+    View,
     is_const,
 )
 from modlint.syntax import ir
@@ -109,6 +109,15 @@ class Interpreter(Machine):
         self.placed: dict[tuple[int, Site, int, str], int] = {}
         self.repeats: dict[int, Site] = {}
         self.listed: dict[int, Placement] = {}
+        self.names: dict[int, str] = {}  # the first local variable that held an instance
+        self.cue = ""
+        self.meant_shared: dict[int, str] = {}
+        self._cues: dict[int, tuple[ir.Expr, str]] = {}
+        self.updated: tuple[str, str] | None = None  # the attribute that the running assignment updates
+        self.asked_training = False
+        self.open_defaults = 0  # the class whose constructor's flags are open, because others build it
+        self.kept_eval: dict[int, dict[str, None]] = {}
+        self.evaluating = False
 
     # -- runs ----------------------------------------------------------------------------------------------------
 
@@ -135,6 +144,8 @@ class Interpreter(Machine):
         self.checkpointed = None
         self.kept, self.drawing = {}, set()
         self.placed, self.repeats, self.listed = {}, {}, {}
+        self.names, self.cue, self.meant_shared, self.updated = {}, "", {}, None
+        self.asked_training, self.kept_eval, self.evaluating, self.open_defaults = False, {}, False, 0
 
     def suspend(self) -> tuple[Any, ...]:
         """Set the present run aside, to run the top level of a file."""
@@ -255,7 +266,8 @@ class Interpreter(Machine):
 
     def keeps(self, obj: ModuleObj, name: str) -> None:
         """`obj` carries the attribute `name` from one call to the next."""
-        self.kept.setdefault(obj.id, {})[name] = None
+        kept = self.kept_eval if self.evaluating else self.kept
+        kept.setdefault(obj.id, {})[name] = None
 
     # -- factories -----------------------------------------------------------------------------------------------
 
@@ -391,13 +403,52 @@ class Interpreter(Machine):
 
         An instance that one expression of one activation puts somewhere at two times is repeated.
         """
-        number = getattr(source, "n", None)
+        self._mean(value)
+        number = _number(source)
         if number is None:
             return self.list_placement(value) or Placement(())
         site = self.site(frame, number)
         self._place_again(value, site, frame, kind)
         carried = frame.places.get(source.id) if isinstance(source, ir.Name) else None
+        if isinstance(source, ir.IfExp | ir.Boolean):
+            carried = self.list_placement(value)
         return Placement((site,)) if carried is None else Placement((*carried.sites[:_CHAIN], site))
+
+    @contextmanager
+    def under(self, test: ir.Expr) -> Iterator[None]:
+        """Within: what a condition decides; if its words speak of sharing, what is placed here is shared on purpose."""
+        cue = self._cue(test)
+        before, self.cue = self.cue, cue or self.cue
+        try:
+            yield
+        finally:
+            self.cue = before
+
+    def meant(self, test: ir.Expr, value: Value) -> Value:
+        """What a conditional expression gives, shared on purpose if its test speaks of sharing."""
+        cue = self._cue(test)
+        if cue:
+            before, self.cue = self.cue, cue
+            self._mean(value)
+            self.cue = before
+        return value
+
+    def _mean(self, value: Value) -> None:
+        if self.cue:
+            for one in self.possible(value):
+                if isinstance(one, ModuleObj):
+                    self.meant_shared.setdefault(one.id, self.cue)
+
+    def _cue(self, test: ir.Expr) -> str:
+        known = self._cues.get(id(test))
+        if known is None or known[0] is not test:
+            known = self._cues[id(test)] = (test, cues.in_expression(test))
+        return known[1]
+
+    def name_module(self, value: Value, name: str) -> None:
+        """A local variable names the module that it holds; the name may say that it is shared."""
+        if isinstance(value, ModuleObj):
+            self.names.setdefault(value.id, name)
 
     def _place_again(self, value: Value, site: Site, frame: Frame, kind: str) -> None:
         for one in self.possible(value):
@@ -447,10 +498,16 @@ class Interpreter(Machine):
 
     def slot_read(self, func: ir.Expr, frame: Frame) -> Any:
         """The attribute that a called module is read from, as (owner, name)."""
+        if isinstance(func, ir.Name):
+            return frame.slots.get(func.id)
         if not isinstance(func, ir.Attr) or not isinstance(func.value, ir.Name):
             return None
         owner = self.live(frame.cells.get(func.value.id))
         return (owner, func.name) if isinstance(owner, ModuleObj) and func.name in owner.mods else None
+
+    def carry_slot(self, frame: Frame, name: str, source: ir.Expr) -> None:
+        """A local that holds a module read from an attribute: calls of it are uses through that slot."""
+        frame.slots[name] = self.slot_read(source, frame)
 
     def mark(self, value: Value, fact: str, name: str) -> None:
         """Modules in `value` were reached by a way that several models share."""
@@ -518,8 +575,11 @@ class Interpreter(Machine):
 
     def iterate_object(self, value: Value) -> tuple[tuple[Value, ...], bool]:
         """The items of an object with `__iter__`, of a view, or of something unknown."""
-        if isinstance(value, module_api.ModuleDictView):
-            return tuple(value.obj.mods), True
+        if isinstance(value, View):
+            return tuple(value.cells()), True
+        cls = getattr(value, "cls", None)
+        if isinstance(value, Obj) and isinstance(cls, ClassV) and calls.is_namedtuple(cls):
+            return tuple(self.live(item) for item in value.cells.values()), True
         user = classes.find_any(getattr(value, "cls", None), "__iter__")
         if isinstance(user, FuncV):
             return iteration.items_of(self, self.call(BoundV(user, value), CallArgs((), {}, None)))
@@ -638,8 +698,11 @@ class Interpreter(Machine):
     def wrote_attr(self, obj: ModuleObj, name: str, value: Value, update: bool) -> None:
         tracking.wrote_attr(self, obj, name, value, update)
 
-    def wrote_into(self, container: ListObj | DictObj, taint: int) -> None:
-        tracking.wrote_into(self, container, taint)
+    def wrote_into(self, container: ListObj | DictObj | Obj, taint: int, name: str = "") -> None:
+        tracking.wrote_into(self, container, taint, name)
+
+    def emptied(self, container: ListObj | DictObj) -> None:
+        tracking.emptied(self, container)
 
     def write_tensor(self, tensor: Tensor, taint: int, update: bool) -> None:
         tracking.write_tensor(self, tensor, taint, update)
@@ -657,4 +720,14 @@ class Interpreter(Machine):
         return copying.shallow_copy(self, value, site)
 
 
-__all__ = ["RNG", "Descriptor", "Interpreter"]
+def _number(source: ir.Expr) -> int | None:
+    """The number of an expression, or of the part of it that gives the value."""
+    match source:
+        case ir.IfExp():
+            return _number(source.body)
+        case ir.Boolean():
+            return _number(source.left)
+        case ir.Walrus() | ir.Await() | ir.Starred():
+            return _number(source.value)
+        case _:
+            return getattr(source, "n", None)

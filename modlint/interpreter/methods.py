@@ -12,6 +12,7 @@ from modlint.interpreter.values import (
     RNG,
     CallArgs,
     Choice,
+    ClassV,
     DictObj,
     IterObj,
     ListObj,
@@ -19,6 +20,7 @@ from modlint.interpreter.values import (
     Sym,
     Tensor,
     Value,
+    View,
     is_const,
 )
 
@@ -50,14 +52,26 @@ def method_of(value: Value, name: str) -> Callable[..., Value] | None:
         return {"__next__": _next, "send": _next}.get(name)
     if type(value) is tuple:
         return {"index": _tuple_index, "count": _tuple_index}.get(name)
-    if isinstance(value, module_api.ModuleDictView):
+    if isinstance(value, View):
         return module_api.VIEW_METHODS.get(name)
     return None
 
 
 def object_method(obj: Obj, name: str) -> Callable[..., Value] | None:
     """Methods that every object has."""
+    if name in {"_replace", "_asdict"} and isinstance(obj.cls, ClassV):
+        return _namedtuple_method
     return {"__setattr__": _object_setattr}.get(name)
+
+
+def _namedtuple_method(m: Interpreter, obj: Obj, args: CallArgs, name: str) -> Value:
+    if name == "_asdict":
+        return m.new_dict(dict(obj.cells))
+    made = m.shallow_copy(obj)
+    for key, value in args.kwargs.items():
+        if key not in {"*", "**"}:
+            m.set_attr(made, key, value)
+    return made
 
 
 def data_method(name: str) -> Callable[..., Value] | None:
@@ -174,6 +188,7 @@ def _remove(m: Interpreter, lst: ListObj, args: CallArgs, name: str) -> Value:
 
 def _clear(m: Interpreter, lst: ListObj, args: CallArgs, name: str) -> Value:
     m.set(lst.cells, "items", ())
+    m.emptied(lst)
     return None
 
 
@@ -251,13 +266,15 @@ def _update(m: Interpreter, d: DictObj, args: CallArgs, name: str) -> Value:
     for key, value in args.kwargs.items():
         if key not in {"*", "**"}:
             items[key] = value
+    changed = [v for k, v in items.items() if m.dict_items(d).get(k) is not v]
     m.set(d.cells, "items", items)
-    m.wrote_into(d, m.taint_of(tuple(items.values())))
+    m.wrote_into(d, m.taint_of(tuple(changed)))
     return None
 
 
 def _dict_clear(m: Interpreter, d: DictObj, args: CallArgs, name: str) -> Value:
     m.set(d.cells, "items", {})
+    m.emptied(d)
     return None
 
 

@@ -17,6 +17,7 @@ from modlint.interpreter.machine import Dead, GiveUp
 from modlint.interpreter.scope import load
 from modlint.interpreter.values import (
     INPUT,
+    MISSING,
     BoundV,
     CallArgs,
     Choice,
@@ -61,6 +62,7 @@ class Analysis:
         self._m = Interpreter(tree, catalogue)
         self._tree = tree
         self._budget = budget
+        self._built: set[int] = set()
 
     def models(self, path: str) -> list[ModelResult]:
         """Every model of a file."""
@@ -71,23 +73,29 @@ class Analysis:
             return []
         results: list[ModelResult] = []
         with deep_recursion(path):
-            for cls in _classes(module):
-                results += self._class(module, cls)
+            found = _classes(module)
+            mentioned = [cls for cls in found if self._is_built(module, cls)]
+            for cls in found:
+                if cls not in mentioned:
+                    results += self._class(cls, False)
             for function in _builders(module):
                 results += self._function(function)
             results += self._top_level(module)
+            for cls in mentioned:
+                if cls.id not in self._built:
+                    results += self._class(cls, True)
         m.begin(self._budget)
         return results
 
     # -- roots ---------------------------------------------------------------------------------------------------
 
-    def _class(self, module: PyModule, cls: ClassV) -> Iterator[ModelResult]:
+    def _class(self, cls: ClassV, restricted: bool) -> Iterator[ModelResult]:
         m = self._m
         if not cls.is_module:
             return
-        restricted = self._is_built(module, cls)
         for entry in _entries(m, cls):
             m.begin(self._budget)
+            m.open_defaults = cls.id if restricted else 0
             root = self._attempt(lambda: m.call(cls, CallArgs((), {})))
             if isinstance(root, Choice):
                 root = next((v for _, v in root.alts if isinstance(v, ModuleObj)), None)
@@ -152,10 +160,28 @@ class Analysis:
             m.pc = ALWAYS
             m.run, m.depth = None, 0
             self._attempt(lambda: _call(m, root, entry))
-        graph = build(m, root, model, restricted)
+        if m.asked_training:
+            self._evaluate(root, entry)
+        self._built |= m.built
+        graph = build(m, root, classes.type_name(root) if isinstance(root.cls, ClassV) else model, restricted)
         unknowns = tuple(sorted(m.unknowns.items()))
         missing = tuple(sorted(m.without_entry.items()))
         return ModelResult(graph, unknowns, missing, m.steps, len(graph.instances()))
+
+
+    def _evaluate(self, root: ModuleObj, entry: str) -> None:
+        """Forward twice in eval mode, where the model asks for the mode: what crosses calls only there."""
+        m = self._m
+        m.evaluating = True
+        for obj in _reached(m, root):
+            m.set(obj.cells, "training", False)
+        for _ in range(2):
+            m.pc = ALWAYS
+            m.run, m.depth = None, 0
+            self._attempt(lambda: _call(m, root, entry))
+        for obj in _reached(m, root):
+            m.set(obj.cells, "training", MISSING)
+        m.evaluating = False
 
 
 def interpret(tree: SourceTree, path: str, catalogue: Catalogue, *, budget: int = BUDGET) -> list[ModelResult]:

@@ -26,6 +26,7 @@ from modlint.interpreter.values import (
     ModuleObj,
     Tensor,
     Value,
+    View,
 )
 
 if TYPE_CHECKING:
@@ -378,15 +379,6 @@ _MODULE: dict[str, Callable[..., Value]] = {
 }
 
 
-class ModuleDictView:
-    """`module._modules`: the mapping itself, with every slot; writes go to the module."""
-
-    __slots__ = ("obj",)
-
-    def __init__(self, obj: ModuleObj) -> None:
-        self.obj = obj
-
-
 VIEW_METHODS: dict[str, Callable[..., Value]] = {
     "values": lambda m, view, args, name: _values(m, view.obj, args, name),
     "keys": lambda m, view, args, name: _keys(m, view.obj, args, name),
@@ -401,13 +393,14 @@ VIEW_METHODS: dict[str, Callable[..., Value]] = {
 def special_attr(m: Interpreter, obj: ModuleObj, name: str) -> Any:
     """Attributes that every module has: `training`, `_modules`, `__class__`, ...; MISSING for others."""
     if name == "training":
+        m.asked_training = True
         return True
     if name == "_modules":
-        return ModuleDictView(obj)
+        return View(obj, "modules")
     if name in {"_parameters", "_buffers"}:
         return m.new_dict({key: m.live(t) for key, t in obj.tensors.items()})
     if name == "__class__":
         return obj.cls
     if name == "__dict__":
-        return m.new_dict({**obj.cells})
+        return View(obj, "dict")
     return MISSING

@@ -21,6 +21,7 @@ from modlint.interpreter.values import (
     FuncV,
     ListObj,
     ModuleObj,
+    Obj,
     Placement,
     Sym,
     Tensor,
@@ -159,7 +160,7 @@ def set_module_attr(
         return
     if name in obj.mods:
         m.set(obj.mods, name, MISSING)
-    if isinstance(value, ListObj | DictObj) and value.owner is None:
+    if isinstance(value, ListObj | DictObj | Obj) and value.owner is None:
         value.owner = (obj, name)
     if place is not None:
         m.set(obj.places, name, place)

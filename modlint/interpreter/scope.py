@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from modlint.graph import ALWAYS
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.machine import Dead, GiveUp
-from modlint.interpreter.values import ExtV, LazyImport, ModuleObj, PyModule, Value
+from modlint.interpreter.values import ExtV, LazyImport, ListObj, PyModule, Value
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def _run_for_effect(m: Interpreter, statement: ir.Stmt, module: PyModule) -> Non
     """An import whose names are never mentioned is there for what it does (registrations): run that file now."""
     if isinstance(statement, ir.ImportFrom):
         for name, alias in statement.names:
-            if name == "*" or (alias or name) not in module.ir.mentions:
-                resolve(m, module, LazyImport(statement.module, statement.level, None if name == "*" else name))
+            if name != "*" and (alias or name) not in module.ir.mentions:
+                resolve(m, module, LazyImport(statement.module, statement.level, name))
     elif isinstance(statement, ir.Import):
         for dotted, alias in statement.names:
             if (alias or dotted.split(".")[0]) not in module.ir.mentions:
@@ -77,13 +77,41 @@ def resolve(m: Interpreter, module: PyModule, lazy: LazyImport) -> Value:
     if path is None:
         if lazy.level:
             return m.unknown(f"import of {'.' * lazy.level}{lazy.module} that is not in the tree")
-        return ExtV(lazy.module if lazy.name is None else f"{lazy.module}.{lazy.name}")
+        return external(lazy.module if lazy.name is None else f"{lazy.module}.{lazy.name}")
     if path == module.path and lazy.name is not None:
         return _submodule(m, path, lazy.name)
     target = load(m, path)
     if target is None:
         return m.unknown(f"{path} cannot be read")
     return target if lazy.name is None else attribute(m, target, lazy.name)
+
+
+def external(dotted: str) -> Value:
+    """A library name; the few that are constants as such."""
+    return False if dotted in {"typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING"} else ExtV(dotted)
+
+
+def import_star(m: Interpreter, module: PyModule, lazy: LazyImport) -> None:
+    """`from x import *`: a file's public names are bound now, a library's are looked up when they are asked for."""
+    source = resolve(m, module, lazy)
+    if not isinstance(source, PyModule):
+        module.stars.append(source)
+        return
+    module.stars.extend(star for star in source.stars if isinstance(star, ExtV))
+    for name in _public(m, source):
+        module.cells[name] = source.cells[name]
+
+
+def _public(m: Interpreter, source: PyModule) -> list[str]:
+    listed = source.cells.get("__all__")
+    if isinstance(listed, ListObj | tuple):
+        items = listed if type(listed) is tuple else listed.cells["items"]
+        if type(items) is tuple:
+            return [name for name in items if isinstance(name, str) and name in source.cells]
+    for name, value in list(source.cells.items()):
+        if type(value) is LazyImport and not name.startswith("_"):
+            _cell(m, source, name)
+    return [name for name in source.cells if not name.startswith("_")]
 
 
 def _submodule(m: Interpreter, path: str, name: str) -> Value:
@@ -111,17 +139,9 @@ def _cell(m: Interpreter, module: PyModule, name: str) -> Value:
 
 
 def _starred(m: Interpreter, module: PyModule, name: str) -> Value:
-    for index, star in reversed(list(enumerate(module.stars))):
-        source = resolve(m, module, star) if type(star) is LazyImport else star
-        module.stars[index] = source
-        if isinstance(source, PyModule) and source is not module:
-            if name in source.cells and not name.startswith("_"):
-                return _cell(m, source, name)
-            deeper = _starred(m, source, name) if source.stars else None
-            if deeper is not None:
-                return deeper
-        elif isinstance(source, ExtV):
-            dotted = f"{source.dotted}.{name}"
+    for star in reversed(module.stars):
+        if isinstance(star, ExtV):
+            dotted = f"{star.dotted}.{name}"
             if m.entry(dotted) is not None or m.is_library_name(dotted):
                 return ExtV(dotted)
     return None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from modlint.errors import LogicError
 from modlint.graph.paths import conjoin
-from modlint.interpreter import classes, values
+from modlint.interpreter import classes, scope, values
 from modlint.interpreter.expressions import (
     assign,
     binary,
@@ -50,9 +50,25 @@ def _expr(m: Interpreter, s: ir.ExprStmt, frame: Frame, loop: Loop | None) -> No
 
 
 def _assign(m: Interpreter, s: ir.Assign, frame: Frame, loop: Loop | None) -> None:
+    update = len(s.targets) == 1 and isinstance(s.targets[0], ir.Attr) and _updates(s.targets[0], s.value)
+    before = m.updated
+    if update:
+        target = s.targets[0]
+        assert isinstance(target, ir.Attr)
+        m.updated = (target.value.id, target.name) if isinstance(target.value, ir.Name) else None
     value = evaluate(m, s.value, frame)
+    m.updated = before
     for target in s.targets:
-        assign(m, target, value, frame, s.value)
+        assign(m, target, value, frame, s.value, update)
+
+
+def _updates(target: ir.Attr, value: object) -> bool:
+    """Whether `self.x = ...` is made from `self.x`: an update, no read that matters by itself."""
+    if isinstance(value, ir.Attr) and value.name == target.name and isinstance(value.value, ir.Name):
+        return isinstance(target.value, ir.Name) and value.value.id == target.value.id
+    if isinstance(value, ir.Lambda):
+        return False
+    return isinstance(value, tuple) and any(_updates(target, part) for part in value if isinstance(part, tuple))
 
 
 def _ann_assign(m: Interpreter, s: ir.AnnAssign, frame: Frame, loop: Loop | None) -> None:
@@ -111,10 +127,11 @@ def _scope(m: Interpreter, s: ir.Scope, frame: Frame, loop: Loop | None) -> None
 
 def _if(m: Interpreter, s: ir.If, frame: Frame, loop: Loop | None) -> bool:
     true, false = m.truth(evaluate(m, s.test, frame))
-    return branch(
-        m,
-        [(true, lambda: execute(m, s.body, frame, loop)), (false, lambda: execute(m, s.orelse, frame, loop))],
-    )
+    with m.under(s.test):
+        return branch(
+            m,
+            [(true, lambda: execute(m, s.body, frame, loop)), (false, lambda: execute(m, s.orelse, frame, loop))],
+        )
 
 
 def branch(m: Interpreter, arms: list[tuple[Condition, Callable[[], bool]]]) -> bool:
@@ -314,7 +331,7 @@ def _import(m: Interpreter, s: ir.Import, frame: Frame, loop: Loop | None) -> No
 def _import_from(m: Interpreter, s: ir.ImportFrom, frame: Frame, loop: Loop | None) -> None:
     for name, alias in s.names:
         if name == "*":
-            frame.module.stars.append(LazyImport(s.module, s.level, None))
+            scope.import_star(m, frame.module, LazyImport(s.module, s.level, None))
         else:
             m.set(frame.cells, alias or name, LazyImport(s.module, s.level, name))
 

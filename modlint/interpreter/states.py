@@ -78,10 +78,11 @@ def _as_now(m: Interpreter, obj: ModuleObj) -> dict[str, object]:
 def _with_source(m: Interpreter, obj: ModuleObj, state: State) -> State:
     traits = set(state.traits)
     writes = list(state.writes)
-    for name in m.kept.get(obj.id, ()):
-        traits.add(Trait.WRITES_TRAIN)
-        if name not in writes:
-            writes.append(name)
+    for kept, trait in ((m.kept, Trait.WRITES_TRAIN), (m.kept_eval, Trait.WRITES_EVAL)):
+        for name in kept.get(obj.id, ()):
+            traits.add(trait)
+            if name not in writes:
+                writes.append(name)
     if obj.id in m.drawing:
         traits.add(Trait.DRAWS_TRAIN)
     if any(_learns(m, tensor) for tensor in obj.tensors.values()):

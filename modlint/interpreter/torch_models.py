@@ -102,11 +102,21 @@ def _recomputed(m: Interpreter, function: Value, args: CallArgs) -> Value:
 
 def _checkpoint_sequential(m: Interpreter, args: CallArgs) -> Value:
     """`checkpoint_sequential(functions, segments, input)` (torch), `checkpoint_seq(functions, input)` (timm)."""
-    functions = _arg(args, 0, "functions")
+    functions = m.items(_arg(args, 0, "functions"))[0]
     x = args.args[-1] if len(args.args) > 1 else args.kwargs.get("input", args.kwargs.get("x"))
-    for function in m.items(functions)[0]:
-        x = _recomputed(m, function, args._replace(args=(x,), kwargs={}, places=()))
+    last = _last_segment(m, args, len(functions))
+    for index, function in enumerate(functions):
+        inner = args._replace(args=(x,), kwargs={}, places=())
+        x = m.call(function, inner) if index >= last else _recomputed(m, function, inner)
     return x
+
+
+def _last_segment(m: Interpreter, args: CallArgs, count: int) -> int:
+    """The first function that is not recomputed: torch runs the last segment as it is."""
+    segments = m.concrete(_arg(args, 1, "segments")) if len(args.args) > 2 or "segments" in args.kwargs else None
+    if not isinstance(segments, int) or segments < 1:
+        return count
+    return (count // segments) * (segments - 1)
 
 
 # -- norms on buffers --------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from modlint.interpreter.values import (
     DictObj,
     ListObj,
     ModuleObj,
+    Obj,
     Sym,
     Tensor,
     Value,
@@ -50,10 +51,16 @@ class RawUse(NamedTuple):
 
 
 class Written(NamedTuple):
-    """Who wrote an attribute last, and what the value depends on."""
+    """Who wrote an attribute last, and what the value depends on.
+
+    `carried`: it was made from what an earlier execution wrote. `lost`: it replaced what an earlier execution wrote,
+    before anybody outside read that.
+    """
 
     run: Run | None
     taint: int
+    carried: bool = False
+    lost: bool = False
 
 
 def record(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Run:
@@ -106,12 +113,38 @@ def read_attr(m: Interpreter, obj: ModuleObj, name: str) -> None:
     """A read of `obj.name` during forward: does it see what an earlier execution of `obj` wrote?"""
     if m.run is None or name not in obj.meta:
         return
-    written = m.live(obj.meta[name])
-    for one in [v for _, v in written.alts] if type(written) is Choice else [written]:
-        if isinstance(one, Written) and one.run is not None and one.taint:
-            writer, reader = one.run.of(obj), m.run.of(obj)
-            if writer is not None and reader is not None and writer is not reader:
+    reader = m.run.of(obj)
+    for one in _written(m, obj, name):
+        writer = one.run.of(obj) if one.run is not None and one.taint else None
+        if writer is None:
+            continue
+        if reader is None:
+            if one.lost:
                 m.keeps(obj, name)
+            m.set(obj.meta, name, Written(None, 0))
+        elif one.carried or writer is not reader:
+            m.keeps(obj, name)
+
+
+def _written(m: Interpreter, obj: ModuleObj, name: str) -> list[Written]:
+    written = m.live(obj.meta.get(name))
+    alternatives = [v for _, v in written.alts] if type(written) is Choice else [written]
+    return [one for one in alternatives if isinstance(one, Written)]
+
+
+def _note_write(m: Interpreter, obj: ModuleObj, name: str, taint: int, update: bool) -> None:
+    """Remember a write, and what became of what an earlier execution of the same module wrote."""
+    now = None if m.run is None else m.run.of(obj)
+    carried = lost = False
+    for one in _written(m, obj, name):
+        before = one.run.of(obj) if one.run is not None and one.taint else None
+        if before is not None and now is not None and before is not now:
+            carried, lost = carried or update, lost or not update
+        elif before is not None:
+            carried, lost = carried or (update and one.carried), lost or one.lost
+    if update and carried:
+        taint |= STATE
+    m.set(obj.meta, name, Written(m.run, taint | (STATE if update else 0), carried, lost))
 
 
 def wrote_attr(m: Interpreter, obj: ModuleObj, name: str, value: Value, update: bool) -> None:
@@ -119,7 +152,7 @@ def wrote_attr(m: Interpreter, obj: ModuleObj, name: str, value: Value, update: 
     if m.run is None:
         return
     taint = m.taint_of(value) | (STATE if update else 0)
-    m.set(obj.meta, name, Written(m.run, taint))
+    _note_write(m, obj, name, taint, update)
     tensor = obj.tensors.get(name)
     if isinstance(tensor, Tensor) and (tensor.persistent or tensor.kind == "parameter") and taint:
         m.keeps(obj, name)
@@ -137,14 +170,29 @@ def write_tensor(m: Interpreter, tensor: Tensor, taint: int, update: bool) -> No
     if tensor.persistent and m.run.of(obj) is not None:
         m.keeps(obj, tensor.name)
     else:
-        m.set(obj.meta, tensor.name, Written(m.run, taint))
+        _note_write(m, obj, tensor.name, taint, update)
 
 
-def wrote_into(m: Interpreter, container: ListObj | DictObj, taint: int) -> None:
-    """A list or dict that hangs at a module's attribute was changed during forward."""
+def wrote_into(m: Interpreter, container: ListObj | DictObj | Obj, taint: int, name: str = "") -> None:
+    """A list, dict or object that hangs at a module's attribute was changed during forward.
+
+    An entry of a dict that depends on nothing but its key is the same whoever makes it.
+    """
+    if m.run is None or container.owner is None:
+        return
+    obj, attribute = container.owner
+    if isinstance(container, ListObj):
+        _note_write(m, obj, attribute, taint | STATE, True)
+    elif taint:
+        update = bool(taint & STATE) if name else True
+        _note_write(m, obj, f"{attribute}.{name}" if name else attribute, taint, update)
+
+
+def emptied(m: Interpreter, container: ListObj | DictObj) -> None:
+    """A list or dict was cleared: nothing of what was in it lives on."""
     if m.run is not None and container.owner is not None:
         obj, name = container.owner
-        m.set(obj.meta, name, Written(m.run, taint | STATE))
+        m.set(obj.meta, name, Written(m.run, 0))
 
 
 def taint_of(m: Interpreter, value: Value, depth: int = 3) -> int:

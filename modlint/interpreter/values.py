@@ -67,11 +67,12 @@ class Choice:
 class Obj:
     """An instance of a user class that is no module, or of a modelled library class."""
 
-    __slots__ = ("cells", "cls", "id")
+    __slots__ = ("cells", "cls", "id", "owner")
 
     def __init__(self, id: int, cls: Value) -> None:
         self.id = id
         self.cls = cls
+        self.owner: tuple[ModuleObj, str] | None = None
         self.cells: dict[str, Value] = {}
 
 
@@ -169,6 +170,20 @@ class ModuleObj:
         self.facts: dict[str, Value] = {}  # "default", "class-attribute", "module-level", "frozen", "wrapped", ...
         self.entry: Entry | None = None
         self.bound: dict[str, object] = {}
+
+
+class View:
+    """`module._modules` or `module.__dict__`: the mapping itself; writes go to the module. `kind`: "modules" or "dict"."""
+
+    __slots__ = ("kind", "obj")
+
+    def __init__(self, obj: ModuleObj, kind: str) -> None:
+        self.obj = obj
+        self.kind = kind
+
+    def cells(self) -> dict[str, Value]:
+        """What it maps."""
+        return self.obj.mods if self.kind == "modules" else self.obj.cells
 
 
 class PyModule:

@@ -1,0 +1,33 @@
+"""Words in the source that say an instance is shared on purpose."""
+
+from __future__ import annotations
+
+import re
+
+from modlint.syntax import ir
+
+_WORDS = re.compile(
+    r"(^|[^a-z])(shared?|sharing|tied?|ties|tying|reused?|siamese|common|recurrent|universal)([^a-z]|$)"
+)
+
+
+def speaks(text: str) -> bool:
+    """Whether a name speaks of sharing: `shared_head`, `tie_weights`, `shareConv`."""
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()
+    return _WORDS.search(snake) is not None
+
+
+def in_expression(node: object) -> str:
+    """What in a condition speaks of sharing, or ""."""
+    if isinstance(node, ir.Name) and speaks(node.id):
+        return f"the condition on {node.id!r}"
+    if isinstance(node, ir.Attr) and speaks(node.name):
+        return f"the condition on {node.name!r}"
+    if isinstance(node, ir.Const):
+        return f"the condition on {node.value!r}" if isinstance(node.value, str) and speaks(node.value) else ""
+    if isinstance(node, tuple):
+        for part in node:
+            found = in_expression(part) if isinstance(part, tuple) else ""
+            if found:
+                return found
+    return ""
