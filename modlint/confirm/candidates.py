@@ -58,7 +58,7 @@ def _strangers(model: nn.Module, inputs: Inputs) -> dict[str, nn.Module]:
     live = LiveModel(replica)
     replica.train()
     found = {}
-    for call in record(replica, inputs, grad=False):
+    for call in record(replica, inputs):
         live.include(call.module)
     for module in live.modules():
         key = live.key(module)

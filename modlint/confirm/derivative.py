@@ -7,6 +7,7 @@ in-place modules work.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,14 @@ import torch
 from torch.autograd.graph import get_gradient_edge
 from torch.utils._pytree import tree_leaves
 
+from modlint.confirm.observables import Quantity
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch.autograd.graph import Node
+
+    from modlint.confirm.observables import Record
 
 Edge = tuple["Node", int]
 
@@ -97,6 +102,20 @@ class LocalDerivatives:
             else:
                 found.update((f"{name}[{use}].{i}", (leaving,)) for i, leaving in sorted(passage.leaving.items()))
         return found
+
+
+def described(name: str, record: Record) -> tuple[str, ...]:
+    """The local derivatives of an elementwise instance in the first step, one text for each use: `use 1: 0.01 to 1`."""
+    found = []
+    for key, (quotient, *_) in record.tensors.items():
+        if key.quantity is Quantity.LOCAL_DERIVATIVES and key.step == 0 and key.name.startswith(f"{name}["):
+            number, _, rest = key.name[len(name) + 1 :].partition("]")
+            values = quotient[quotient.isfinite()]
+            if not rest and values.numel():
+                least, most = float(values.min()), float(values.max())
+                span = f"{least:.3g}" if math.isclose(least, most, rel_tol=1e-5) else f"{least:.3g} to {most:.3g}"
+                found.append(f"use {int(number) + 1}: {span}")
+    return tuple(found)
 
 
 def _edge(tensor: Any) -> Edge | None:

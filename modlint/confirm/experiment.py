@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from modlint.confirm import judging
+from modlint.confirm.derivative import described
 from modlint.confirm.locate import locate
 from modlint.confirm.narrow import Parts
 from modlint.confirm.noise import compare
@@ -65,7 +66,8 @@ class Experiment:
                 found.append(self._state(candidate))
             elif candidate.aim is Aim.PARAMETERS:
                 found.append(self._parameters(candidate))
-        self.found = ranked(found)
+        record = self._a.record
+        self.found = ranked([replace(o, derivatives=described(o.reused.name, record)) for o in found])
 
     # Runs.
 

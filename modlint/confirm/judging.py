@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from modlint.confirm.observables import Gap, Quantity, distance, equal, worst
+from modlint.confirm.observables import Gap, Quantity, distance, equal, worst, worst_keys
 from modlint.confirm.outcome import Aim, Harm, Measure, Outcome
 from modlint.findings import Level
 from modlint.verdicts import Verdict
@@ -28,10 +28,13 @@ SUMMATION = (
 
 def measures(found: Gaps, noise: Mapping[Quantity, float]) -> tuple[Measure, ...]:
     """Every observable with its largest difference and the noise floor beside it."""
-    return tuple(
-        Measure(quantity, gap.difference, gap.relative, noise.get(quantity, 0.0))
-        for quantity, gap in worst(found).items()
-    )
+    result = []
+    for key in worst_keys(found):
+        gap = found[key]
+        where = f"{key.name} after step {key.step + 1}" if key.step >= 0 else key.name
+        place = where.strip() if gap.difference else ""
+        result.append(Measure(key.quantity, gap.difference, gap.relative, noise.get(key.quantity, 0.0), place))
+    return tuple(result)
 
 
 def safe(candidate: Candidate, found: Gaps, a: Run) -> Outcome:

@@ -155,7 +155,8 @@ def checksum(tensor: torch.Tensor) -> torch.Tensor:
         tensor = tensor.to_dense()
     if tensor.is_quantized:
         tensor = tensor.int_repr()
-    bits = tensor.resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8)
+    flat = tensor.resolve_conj().resolve_neg().reshape(-1).clone(memory_format=torch.contiguous_format)
+    bits = flat.view(torch.uint8)
     pad = -bits.numel() % 8
     words = torch.nn.functional.pad(bits, (0, pad)).view(torch.int64)
     weights = torch.arange(1, 2 * words.numel() + 1, 2, device=words.device)

@@ -84,12 +84,17 @@ def gaps(one: Record, other: Record) -> Gaps:
 
 def worst(found: Gaps) -> dict[Quantity, Gap]:
     """The largest gap of each quantity: by difference, with the scale of the tensor that it was found in."""
-    result: dict[Quantity, Gap] = {}
+    return {key.quantity: found[key] for key in worst_keys(found)}
+
+
+def worst_keys(found: Gaps) -> list[Key]:
+    """Where the largest gap of each quantity was found, in the order of the quantities."""
+    result: dict[Quantity, Key] = {}
     for key, gap in found.items():
-        best = result.get(key.quantity)
+        best = found[result[key.quantity]] if key.quantity in result else None
         if best is None or (gap.difference, gap.relative) > (best.difference, best.relative):
-            result[key.quantity] = gap
-    return {quantity: result[quantity] for quantity in Quantity if quantity in result}
+            result[key.quantity] = key
+    return [result[quantity] for quantity in Quantity if quantity in result]
 
 
 def equal(found: Gaps) -> bool:

@@ -64,12 +64,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One observable: the largest absolute difference of A and B, the same relative to its scale, and of A and A'."""
+    """One observable: the largest absolute difference of A and B, also relative to its scale, and that of A and A'."""
 
     quantity: Quantity
     difference: float
     relative: float
     noise: float
+    where: str = ""  # the tensor and the step in which the difference was found
 
 
 @dataclass(frozen=True, slots=True)

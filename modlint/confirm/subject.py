@@ -71,8 +71,13 @@ class Subject:
         return Subject(self.model, args, kwargs, self.input_gradients, self.executions, self.notes, self.modes)
 
 
-def prepare(model: nn.Module, inputs: Inputs, settings: Settings) -> tuple[Subject, dict[int, Any]]:
-    """A subject that shares nothing with `model`, and the map from the user's objects to its own."""
+def prepare(
+    model: nn.Module, inputs: Inputs, settings: Settings, awaken: bool = True
+) -> tuple[Subject, dict[int, Any]]:
+    """A subject that shares nothing with `model`, and the map from the user's objects to its own.
+
+    `awaken` fills weights that are zero throughout, behind which nothing can be seen.
+    """
     replica, memo = replicate(model)
     with applied(settings):
         with user_code(f"moving {type(model).__name__} to {settings.device}"):
@@ -80,7 +85,8 @@ def prepare(model: nn.Module, inputs: Inputs, settings: Settings) -> tuple[Subje
         args, kwargs = _moved((inputs.args, inputs.named), settings, _floating(replica))
         subject = Subject(replica, args, kwargs)
         _materialise(subject)
-        _awaken(subject)
+        if awaken:
+            _awaken(subject)
     return subject, memo
 
 

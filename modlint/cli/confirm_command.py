@@ -1,0 +1,184 @@
+"""`modlint confirm TARGET`: trace a model, then measure what its reuse changes."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modlint import ruleset
+from modlint.errors import ModlintError
+from modlint.graph import Location
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modlint.confirm.compare import Comparison
+    from modlint.confirm.job import Choice, Confirmed, Model
+    from modlint.trace.worker import Limits
+
+PATIENCE = 2.0  # seconds before progress is shown
+
+_EXPERIMENT = (
+    click.option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N [default: auto]."),
+    click.option(
+        "--dtype",
+        type=click.Choice(["float32", "float64", "bfloat16"]),
+        help="Run in this floating type [default: the model's own].",
+    ),
+    click.option(
+        "--deterministic/--as-is",
+        default=True,
+        help="Ask for deterministic kernels, or leave the noise that your own training has.",
+    ),
+    click.option("--steps", type=click.IntRange(min=3), default=3, help="Training steps of every run [default: 3]."),
+    click.option("--seed", type=int, default=0, help="Seed of inputs, weights and steps [default: 0]."),
+    click.option("--timeout", type=float, default=600.0, metavar="SECONDS", help="Time limit [default: 600]."),
+    click.option("--memory", type=float, metavar="GIB", help="Memory limit of the process that runs your code."),
+    click.option("--output-format", type=click.Choice(["full", "json"]), default="full", help="How to print."),
+)
+
+
+def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that `confirm` and `compare` have in common."""
+    for option in reversed(_EXPERIMENT):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("target")
+@click.option("--init", default="", metavar="JSON", help="Keyword arguments of a class or factory.")
+@click.option("--input", "specs", multiple=True, metavar="SPEC", help="2x3x32x32 or int64[0,99]:2x16; repeatable.")
+@click.option("--inputs", default="", metavar="MODULE:FUNCTION", help="A function that returns the inputs.")
+@experiment_options
+def confirm(target: str, init: str, specs: tuple[str, ...], inputs: str, **options: Any) -> int:
+    """Run the model against a copy in which every use of a reused instance has one of its own.
+
+    TARGET is file.py:NAME or package.module:NAME; NAME a Module class, a factory or an instance. Runs your code.
+    """
+    from modlint.confirm.job import Model
+    from modlint.confirm.report import result_json, result_text
+
+    confirmed: Confirmed = in_worker(
+        "confirm", {"model": Model(target, init, specs, inputs), "choice": choice_of(options)}, limits_of(options)
+    )
+    if options["output_format"] == "json":
+        traced = traced_json(confirmed, target)
+        click.echo(json.dumps(result_json(confirmed.result, traced), indent=2, allow_nan=False))
+    else:
+        click.echo(result_text(confirmed.result, confirmed.types), nl=False)
+    return int(harmful(confirmed))
+
+
+def harmful(confirmed: Confirmed) -> bool:
+    """Whether an instance that a rule warns of by default was not found harmless."""
+    rules = ruleset.load()
+    warned = rules.selected(None, (), ())
+    return any(
+        outcome.reused.code in warned
+        and rules.rule(outcome.reused.code).severity.value != "note"
+        and (outcome.measured is None or outcome.measured.value == "changes-semantics")
+        for outcome in confirmed.result.outcomes
+    )
+
+
+def traced_json(confirmed: Confirmed, target: str) -> dict[str, Any]:
+    """What `modlint trace` says of the same model, as far as the experiment needs it."""
+    instances = []
+    for judgement in confirmed.judgements:
+        instance = judgement.instance
+        uses = [
+            {"filename": use.place.filename, "row": use.place.row, "column": use.place.column, "in": use.within}
+            for use in judgement.uses
+            if isinstance(use.place, Location)
+        ]
+        instances.append(
+            {
+                "paths": [slot.path for slot in instance.slots] or [instance.key],
+                "type": instance.type,
+                "state": instance.state.kind.value,
+                "writes": list(instance.state.writes),
+                "uses": uses,
+                "executions": judgement.count,
+                "verdict": judgement.verdict.value,
+            }
+        )
+    return {
+        "model": confirmed.result.model,
+        "target": target,
+        "tracer": confirmed.tracer,
+        "why_not_fx": confirmed.why_not_fx or None,
+        "coverage": confirmed.coverage,
+        "inputs": list(confirmed.result.inputs),
+        "instances": instances,
+        "graph": confirmed.graph,
+    }
+
+
+def choice_of(options: dict[str, Any]) -> Choice:
+    """The settings of the experiment."""
+    from modlint.confirm.job import Choice
+
+    names = ("device", "dtype", "deterministic", "steps", "seed")
+    return Choice(**{name: options[name] for name in names})
+
+
+def limits_of(options: dict[str, Any]) -> Limits:
+    """What the user's code may take."""
+    from modlint.trace.worker import Limits
+
+    memory = options["memory"]
+    return Limits(options["timeout"], None if memory is None else int(memory * 2**30))
+
+
+def in_worker(job: str, arguments: dict[str, Any], limits: Limits) -> Any:
+    """Run a job of this module in a process of its own. Raises ModlintError."""
+    try:
+        from modlint.trace import worker
+    except ModuleNotFoundError as error:
+        raise ModlintError("this needs torch and numpy: pip install 'modlint[trace]'") from error
+    return worker.run(f"modlint.cli.confirm_command:{job}_job", arguments, limits)
+
+
+def confirm_job(model: Model, choice: Choice) -> Confirmed:
+    """In the worker: the experiment, with progress on the terminal."""
+    from modlint.confirm.job import confirm_target
+
+    with Progress() as progress:
+        return confirm_target(model, choice, progress)
+
+
+def compare_job(one: Model, other: Model, choice: Choice) -> Comparison:
+    """In the worker: the comparison."""
+    from modlint.confirm.job import compare_targets
+
+    return compare_targets(one, other, choice)
+
+
+class Progress:
+    """A progress bar on stderr, where that is a terminal and the work takes longer than two seconds."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._bar: Any = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._bar is not None:
+            self._bar.render_finish()
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """`done` of `total` runs are over; the next one is `what`."""
+        if not sys.stderr.isatty() or time.monotonic() - self._began < PATIENCE:
+            return
+        if self._bar is None:
+            self._bar = click.progressbar(length=total, file=sys.stderr, item_show_func=lambda item: item)
+            self._bar.render_progress()
+        self._bar.length = total
+        self._bar.update(done - self._bar.pos, what)

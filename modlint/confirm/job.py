@@ -1,0 +1,130 @@
+"""What the worker runs for `modlint confirm`, `modlint compare` and `--confirm`: a target -> a result that pickles."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from modlint.confirm.candidates import candidates_of
+from modlint.confirm.compare import compare_models
+from modlint.confirm.cross import confirm_sharing
+from modlint.confirm.determinism import seed_all
+from modlint.confirm.library import confirm_model, settings_of
+from modlint.confirm.outcome import ranked
+from modlint.errors import ModlintError
+from modlint.trace.corridor import trace_model
+from modlint.trace.inputs import Inputs, find
+from modlint.trace.target import load
+from modlint.verdicts import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+
+    from modlint.confirm.compare import Comparison
+    from modlint.confirm.determinism import Settings
+    from modlint.confirm.outcome import ConfirmResult
+    from modlint.trace.traced import TracedGraph
+    from modlint.verdicts import Judgement
+
+    Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A target as the command line has it: `init` and `call` are JSON objects, or ""."""
+
+    target: str
+    init: str = ""
+    input: tuple[str, ...] = ()
+    inputs: str = ""
+    call: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The settings of an experiment, in the words of the command line."""
+
+    device: str = "auto"
+    dtype: str | None = None
+    deterministic: bool = True
+    steps: int = 3
+    seed: int = 0
+
+    @property
+    def settings(self) -> Settings:
+        """The same, checked. Raises ModlintError."""
+        return settings_of(self.device, self.dtype, self.deterministic, self.steps, self.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The result on one target, with the judgements of its trace that the outcomes belong to."""
+
+    result: ConfirmResult
+    judgements: tuple[Judgement, ...]
+    graph: dict[str, Any]
+    types: dict[str, str]
+    tracer: str = ""
+    why_not_fx: str = ""
+    coverage: float = 1.0
+
+
+def confirm_target(model: Model, choice: Choice, progress: Progress | None = None) -> Confirmed:
+    """Build the target, trace it, run the experiment. Raises ModlintError."""
+    settings = choice.settings
+    seed_all(choice.seed)
+    init = _json(model.init, "--init")
+    target = load(model.target, init)
+    inputs = _inputs(target.model, model, choice.seed)
+    graph = trace_model(target.model, inputs, target.births)
+    result = confirm_model(
+        target.model, inputs, settings, candidates_of(graph, target.model, inputs), progress=progress
+    )
+    shared = confirm_sharing(graph, functools.partial(_again, model.target, init, target.model), inputs, settings)
+    result = replace(result, outcomes=ranked([*result.outcomes, *shared]))
+    return _confirmed(result, graph)
+
+
+def compare_targets(one: Model, other: Model, choice: Choice) -> Comparison:
+    """Build both targets and compare them on the inputs of the first. Raises ModlintError."""
+    models = []
+    for model in (one, other):
+        seed_all(choice.seed)
+        models.append(load(model.target, _json(model.init, "--init")).model)
+    calls = (_json(one.call, "--call"), _json(other.call, "--call-b"))
+    inputs = _inputs(models[0], one, choice.seed)
+    return compare_models(models[0], models[1], inputs, choice.settings, calls)
+
+
+def _again(target: str, init: dict[str, Any], built: nn.Module) -> nn.Module:
+    """Another model of the target. One that is an instance cannot be built again."""
+    another = load(target, init).model
+    if another is built:
+        raise ModlintError(f"{target} is an instance; give its class or a factory to see what two models share")
+    return another
+
+
+def _inputs(module: nn.Module, model: Model, seed: int) -> Inputs:
+    return find(module, model.input, model.inputs or None, seed)
+
+
+def _json(text: str, option: str) -> dict[str, Any]:
+    if not text:
+        return {}
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ModlintError(f"{option} is no JSON ({error}); write it like {option} '{{\"width\": 64}}'") from error
+    if not isinstance(value, dict):
+        raise ModlintError(f"{option} must be a JSON object of keyword arguments, like '{{\"width\": 64}}'")
+    return value
+
+
+def _confirmed(result: ConfirmResult, graph: TracedGraph) -> Confirmed:
+    judgements = tuple(judge(graph))
+    types = {instance.key: instance.type for instance in graph.instances()}
+    return Confirmed(result, judgements, graph.node_link(), types, graph.tracer, graph.why_not_fx, graph.coverage)
