@@ -228,8 +228,8 @@ def _tie(graph: UseGraph, instance: Instance, runs: Executions) -> str:
     slots = graph.slots_of(instance)
     if any(slot.manner is Manner.REPEATED for slot in slots[1:]):
         return "ML201"
-    used = {graph.attachment(use.slot) for use in runs.uses if use.slot is not None}
-    if len(slots) > 1 and (len(used) > 1 or not used):
+    used = {None if use.slot is None else graph.attachment(use.slot) for use in runs.uses}
+    if len(slots) > 1 and (len(used) > 1 or None in used):  # a use through no slot: a local or an item stands for one
         return "ML202"
     return "ML203" if not instance.container and _chained(graph, runs) else ""
 

@@ -382,8 +382,8 @@ def in_slots(*slots: object, state: State = LINEAR, used: tuple[str | None, ...]
         ),
         pytest.param(
             in_slots(slot("a", 5), slot("b", 6), used=("a", None)),
-            "ML003",
-            id="a use through a slot not known is no proof",
+            "ML202",
+            id="a use through a local stands for the other slot",
         ),
         pytest.param(in_slots(slot("a", 5), slot("b", 6), used=(None, None)), "ML202", id="slots that no use names"),
         pytest.param(
