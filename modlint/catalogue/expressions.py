@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from modlint.catalogue.conditions import NOT_NONE, UNKNOWN
 from modlint.catalogue.contents import Built, built, wrapped
+from modlint.catalogue.entries import Reference
 from modlint.errors import ModlintError
 from modlint.graph import State, StateClass, Trait
 
@@ -124,10 +125,16 @@ class _Evaluation:
             case ast.Call():
                 return self._call(node)
             case ast.Name() | ast.Attribute():
-                dotted = self._dotted(node) or ""
-                return NOT_NONE if dotted.partition(".")[0] in {"torch", "nn", "F"} else UNKNOWN
+                return self._named(self._dotted(node) or "")
             case _:
                 return UNKNOWN
+
+    def _named(self, dotted: str) -> object:
+        """A class of the catalogue given by name, an object of torch, or nothing known."""
+        name = self._canonical(dotted)
+        if self.catalogue.canonical(name):
+            return Reference(name)
+        return NOT_NONE if name.startswith("torch.") else UNKNOWN
 
     def _items(self, elements: Sequence[ast.expr]) -> object:
         items: list[object] = []

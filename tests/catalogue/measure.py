@@ -21,6 +21,7 @@ from torch import nn
 
 from modlint.graph import Trait
 
+NAMESPACE = {"torch": torch}  # what expressions name; a library that is installed adds itself
 Snapshot = Mapping[str, object]
 
 
@@ -78,7 +79,7 @@ def build(case: Case) -> nn.Module:
     power iterations of spectral_norm, and then writes nothing that shows.
     """
     torch.manual_seed(0)
-    module: nn.Module = eval(case.expression, {"torch": torch})
+    module: nn.Module = eval(case.expression, NAMESPACE)
     if case.prepare is not None:
         module = case.prepare(module)
     if any(isinstance(p, nn.parameter.UninitializedTensorMixin) for p in (*module.parameters(), *module.buffers())):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import fnmatch
 import warnings
 from dataclasses import dataclass
 from functools import cache
@@ -81,9 +82,16 @@ def _of_state(said: Claim, seen: Measured) -> list[str]:
         claimed, measured = getattr(said, name), getattr(seen, name)
         if claimed != measured:
             found.append(f"{name}: claimed {sorted(claimed)}, measured {sorted(measured)}")
-    if said.writes != seen.state:
+    if not _same_names(said.writes, seen.state):
         found.append(f"writes: claimed {sorted(said.writes)}, measured {sorted(seen.state)}")
     return found
+
+
+def _same_names(claimed: frozenset[str], measured: frozenset[str]) -> bool:
+    """Whether each name fits a claim and each claim a name; `*` in a claim stands for any part of a path."""
+    unused = [pattern for pattern in claimed if not fnmatch.filter(measured, pattern)]
+    unforeseen = [name for name in measured if not any(fnmatch.fnmatch(name, pattern) for pattern in claimed)]
+    return not unused and not unforeseen
 
 
 def _of_sharing(said: Claim, case: Case, module: object) -> list[str]:
