@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import gc
 import importlib
 import random
 import re
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "models"
 STEPS = 3
+_MANY = 1000
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _EXPECT = re.compile(r"#\s*expect:\s*(ML\d{3}(?:\s*,\s*ML\d{3})*)")
 _HEADER = re.compile(r"^#\s*(deliberate|not runnable|unfollowed|suppressed|select):\s*(.+)$")
@@ -281,7 +283,10 @@ def observe(fixture: Fixture) -> tuple[Observed, ...]:
     """Run every example of a fixture."""
     with _one_thread():
         count = len(_build(fixture)[1])
-        return tuple(_observe(fixture, number) for number in range(count))
+        seen = tuple(_observe(fixture, number) for number in range(count))
+    if len(_subclasses(nn.Module)) > _MANY:
+        gc.collect()  # the classes of earlier runs are garbage in cycles, and each of them would be patched again
+    return seen
 
 
 def _observe(fixture: Fixture, number: int) -> Observed:
@@ -516,10 +521,11 @@ def _same(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
     )
 
 
-def _subclasses(cls: type[nn.Module]) -> Iterator[type[nn.Module]]:
-    for child in cls.__subclasses__():
-        yield child
-        yield from _subclasses(child)
+def _subclasses(cls: type[nn.Module]) -> list[type[nn.Module]]:
+    found = list(cls.__subclasses__())
+    for child in found:
+        found.extend(child.__subclasses__())
+    return found
 
 
 def _seed(number: int) -> None:
