@@ -155,17 +155,18 @@ class Sources:
         return blob
 
     def _parsed(self, name: str) -> FileIR | None:
-        from modlint.syntax.source import parse_source
+        from modlint.syntax.source import deep_recursion, parse_source
 
         try:
             parsed = parse_source(name, self.source(name))
+            with deep_recursion(name):
+                blob = pickle.dumps(parsed, pickle.HIGHEST_PROTOCOL)
         except OSError as error:
             self.unreadable[name] = Unreadable(error.strerror or "the file cannot be opened")
             return None
         except ModlintError as error:
             self.unreadable[name] = Unreadable(error.message, error.line or 1, getattr(error, "column", 1))
             return None
-        blob = pickle.dumps(parsed, pickle.HIGHEST_PROTOCOL)
         self._blobs[name] = blob
         stamp = self._stamp(name)
         self.fresh.append((_REPRESENTATION, name, stamp, blob))
@@ -259,9 +260,10 @@ def lines_of(data: bytes) -> list[str]:
     """Source as text, split where Python ends lines. Raises nothing: what cannot be decoded is replaced."""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    except SyntaxError:
-        encoding = "utf-8"
-    return _LINE_END.split(data.decode(encoding, "replace"))
+        text = data.decode(encoding, "replace")
+    except (SyntaxError, LookupError):  # an unknown encoding, or one that is not of text
+        text = data.decode("utf-8", "replace")
+    return _LINE_END.split(text)
 
 
 def line_ends_of(text: str) -> list[tuple[str, str]]:

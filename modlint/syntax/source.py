@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import re
 import sys
+import tokenize
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     import libcst
 
 _DEEP = 8000  # frames; enough for an expression nested a thousand deep
+_OPEN = 200  # brackets open at once: Python reads no more, and libcst overflows the machine's stack at some thousand
+_BRACKET = re.compile(r"[\[\](){}]")
 
 
 class SourceError(ModlintError):
@@ -84,9 +89,41 @@ def _parse(path: str, data: bytes) -> libcst.Module:
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
         raise SourceError("contains a NUL byte; is it a Python file?", path, line)
+    line = _too_deep(data)
+    if line:
+        raise SourceError(f"cannot be parsed: more than {_OPEN} brackets are open at once", path, line)
     try:
         return libcst.parse_module(data)
     except libcst.ParserSyntaxError as error:
         raise SourceError(f"cannot be parsed: {error.message}", path, error.raw_line, error.raw_column + 1) from None
     except (UnicodeDecodeError, LookupError, SyntaxError) as error:
         raise SourceError(f"cannot be decoded: {error}", path) from None
+
+
+def _too_deep(data: bytes) -> int:
+    """The line on which too many brackets are open, or 0. Strings and comments are told apart only when it matters."""
+    if sum(map(data.count, (b"(", b"[", b"{"))) <= _OPEN or _deepest(data.decode("latin-1")) <= _OPEN:
+        return 0
+    depth, row = 0, 1
+    try:
+        for token in tokenize.tokenize(io.BytesIO(data).readline):
+            row = token.start[0]
+            if token.type == tokenize.OP and token.string in "([{":
+                depth += 1
+            elif token.type == tokenize.OP and token.string in ")]}":
+                depth -= 1
+            fields = _deepest(token.string) if token.type == tokenize.STRING and "{" in token.string else 0
+            if depth + fields > _OPEN:
+                return row
+    except (tokenize.TokenError, SyntaxError):
+        return row
+    return 0
+
+
+def _deepest(text: str) -> int:
+    """The most brackets that are open at once."""
+    depth = deepest = 0
+    for bracket in _BRACKET.findall(text):
+        depth = depth + 1 if bracket in "([{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
