@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,14 +12,13 @@ from modlint.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from modlint.catalogue import Entry
 
-_extra: tuple[Path, ...] = ()
+_extra: tuple[str, ...] = ()
 
 
-def use_tables(paths: Sequence[Path]) -> None:
+def use_tables(paths: Sequence[str]) -> None:
     """Read the user's own tables of state classes (`states` in the configuration) before modlint's."""
     global _extra
     if tuple(paths) != _extra:
@@ -30,7 +30,7 @@ def use_tables(paths: Sequence[Path]) -> None:
 @functools.cache
 def catalogue() -> Catalogue:
     """The catalogue, read once."""
-    return Catalogue.load(_extra)
+    return Catalogue.load([Path(path) for path in _extra])
 
 
 @functools.cache

@@ -1,0 +1,127 @@
+"""A target as the command line or the configuration names it, traced in a worker process.
+
+In: `Request` and `Limits`. Out: TracedGraph (its inputs described, without their tensors). Where weights do not fit
+into the memory limit the model is built again on the meta device, which needs none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from modlint.errors import ModlintError
+from modlint.trace import worker
+
+if TYPE_CHECKING:
+    from modlint.trace.worker import Limits
+
+STARVED = ("can't allocate memory", "MemoryError")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One target. `init` is a JSON object or "", `input` specifications, `inputs` a function that returns them."""
+
+    target: str
+    init: str = ""
+    input: tuple[str, ...] = ()
+    inputs: str = ""
+    device: str = ""  # "", "cpu" or "meta"; "" falls back to meta
+    seed: int = 0
+    states: tuple[str, ...] = ()  # the user's tables of state classes
+
+
+def parse_init(text: str) -> dict[str, Any]:
+    """The keyword arguments of `--init`. Raises ModlintError for what is not a JSON object."""
+    if not text:
+        return {}
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ModlintError(f"--init is not JSON: {error}; write for example --init '{{\"width\": 64}}'") from error
+    if not isinstance(value, dict):
+        raise ModlintError("--init must be a JSON object of keyword arguments, such as '{\"width\": 64}'")
+    return value
+
+
+def half_of_memory() -> int | None:
+    """Half of the machine's memory in bytes, where the system tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def traced_target(request: Request, limits: Limits) -> Any:
+    """Trace one target in a process of its own. Raises ModlintError."""
+    parse_init(request.init)
+    try:
+        return worker.run("modlint.trace.session:trace_job", {"request": request}, limits)
+    except ModlintError as error:
+        if request.device or not any(word in error.message for word in STARVED):
+            raise
+        on_meta = replace(request, device="meta")
+        return worker.run("modlint.trace.session:trace_job", {"request": on_meta}, limits)
+
+
+def trace_job(request: Request) -> Any:
+    """In the worker: build the target and trace it."""
+    import torch
+
+    from modlint.trace.corridor import trace_model
+    from modlint.trace.entries import use_tables
+    from modlint.trace.inputs import Inputs, find
+    from modlint.trace.target import load
+
+    use_tables(request.states)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.manual_seed(request.seed)
+        target = load(request.target, parse_init(request.init), request.device or None)
+        given = find(target.model, request.input, request.inputs or None, request.seed) if _says(request) else None
+        if given is not None and request.device:
+            given = given.to(request.device)
+        graph = trace_model(target.model, given, target.births, request.target)
+    if graph.inputs is not None:
+        graph.inputs = Inputs((), (), graph.inputs.described, graph.inputs.origin)
+    return graph
+
+
+def _says(request: Request) -> bool:
+    return bool(request.input or request.inputs)
+
+
+def traced_all(requests: list[Request], limits: Limits) -> list[Any]:
+    """Trace several targets, one process for all; each result is a TracedGraph or the ModlintError that it raised.
+
+    Where the process dies or runs out of time, what is not done is traced one by one.
+    """
+    try:
+        results: list[Any] = worker.run("modlint.trace.session:trace_all_job", {"requests": requests}, limits)
+    except ModlintError as error:
+        if len(requests) == 1:
+            return [error]
+        return [result for request in requests for result in traced_all([request], limits)]
+    return [_again(request, result, limits) for request, result in zip(requests, results, strict=True)]
+
+
+def _again(request: Request, result: Any, limits: Limits) -> Any:
+    """What ran out of memory has a second chance on the meta device."""
+    if isinstance(result, ModlintError) and any(word in result.message for word in STARVED):
+        return traced_all([replace(request, device="meta")], limits)[0] if not request.device else result
+    return result
+
+
+def trace_all_job(requests: list[Request]) -> list[Any]:
+    """In the worker: every target, with what it raised."""
+    return [_traced_or_error(request) for request in requests]
+
+
+def _traced_or_error(request: Request) -> Any:
+    try:
+        return trace_job(request)
+    except ModlintError as error:
+        return ModlintError(error.message, file=error.file, line=error.line)
