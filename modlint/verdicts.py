@@ -228,10 +228,23 @@ def _tie(graph: UseGraph, instance: Instance, runs: Executions) -> str:
     slots = graph.slots_of(instance)
     if any(slot.manner is Manner.REPEATED for slot in slots[1:]):
         return "ML201"
-    used = {None if use.slot is None else graph.attachment(use.slot) for use in runs.uses}
-    if len(slots) > 1 and (len(used) > 1 or None in used):  # a use through no slot: a local or an item stands for one
-        return "ML202"
+    if len(slots) > 1:
+        used = {_slot_used(graph, instance, use) for use in runs.uses}
+        if len(used) > 1 or None in used:
+            return "ML202"
     return "ML203" if not instance.container and _chained(graph, runs) else ""
+
+
+def _slot_used(graph: UseGraph, instance: Instance, use: Use) -> tuple[str, str] | None:
+    """The attachment that a use goes through; None where it may be any, as for a local or the items of a container."""
+    if use.slot is None:
+        return None
+    own = {graph.attachment(slot.path): slot.path for slot in instance.slots}
+    through = graph.attachment(use.slot)
+    if through in own:
+        return through
+    inside = [attachment for attachment, path in own.items() if path.startswith(f"{use.slot}.")]
+    return inside[0] if len(inside) == 1 else None
 
 
 def _chained(graph: UseGraph, runs: Executions) -> bool:

@@ -385,6 +385,16 @@ def in_slots(*slots: object, state: State = LINEAR, used: tuple[str | None, ...]
             "ML202",
             id="a use through a local stands for the other slot",
         ),
+        pytest.param(
+            in_slots(slot("body.1", 5), slot("body.3", 6), used=("body", "body")),
+            "ML202",
+            id="items of a container that holds it twice",
+        ),
+        pytest.param(
+            in_slots(slot("layers.0", 5), slot("first", 6), used=("layers", "layers")),
+            "ML003",
+            id="items of a container that holds it once",
+        ),
         pytest.param(in_slots(slot("a", 5), slot("b", 6), used=(None, None)), "ML202", id="slots that no use names"),
         pytest.param(
             in_slots(slot("a", 5), slot("b", 6), used=("a", "b"), shared="tied"), "ML003", id="a layer tied on purpose"
