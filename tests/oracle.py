@@ -167,12 +167,12 @@ class Watch:
 
     def patch_classes(self) -> None:
         for cls in _subclasses(nn.Module):
-            if cls not in self._patched and "forward" in vars(cls) and callable(vars(cls)["forward"]):
+            other = cls.__module__.startswith("torch.") and not cls.__module__.startswith("torch.nn.modules.")
+            if not other and cls not in self._patched and callable(vars(cls).get("forward")):
                 self._patched[cls] = vars(cls)["forward"]
                 cls.forward = self._wrapped(self._patched[cls])
 
     def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(original)
         def forward(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             called, self._pending = self._pending is module, None
             if called or getattr(type(module), "forward", None) is not forward:
@@ -531,7 +531,7 @@ def _subclasses(cls: type[nn.Module]) -> list[type[nn.Module]]:
 def _seed(number: int) -> None:
     random.seed(number)
     numpy.random.seed(number)
-    torch.manual_seed(number)
+    torch.default_generator.manual_seed(number)
 
 
 @contextlib.contextmanager
