@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from modlint.confirm.candidates import candidates_of
@@ -14,6 +14,7 @@ from modlint.confirm.determinism import seed_all
 from modlint.confirm.library import confirm_model, settings_of
 from modlint.confirm.outcome import ranked
 from modlint.errors import ModlintError
+from modlint.graph import Location
 from modlint.trace.corridor import trace_model
 from modlint.trace.inputs import Inputs, find
 from modlint.trace.target import load
@@ -68,6 +69,7 @@ class Confirmed:
     judgements: tuple[Judgement, ...]
     graph: dict[str, Any]
     types: dict[str, str]
+    places: dict[str, Location] = field(default_factory=dict)  # by path, where a module is used or made
     tracer: str = ""
     why_not_fx: str = ""
     coverage: float = 1.0
@@ -127,4 +129,17 @@ def _json(text: str, option: str) -> dict[str, Any]:
 def _confirmed(result: ConfirmResult, graph: TracedGraph) -> Confirmed:
     judgements = tuple(judge(graph))
     types = {instance.key: instance.type for instance in graph.instances()}
-    return Confirmed(result, judgements, graph.node_link(), types, graph.tracer, graph.why_not_fx, graph.coverage)
+    return Confirmed(
+        result, judgements, graph.node_link(), types, _places(graph), graph.tracer, graph.why_not_fx, graph.coverage
+    )
+
+
+def _places(graph: TracedGraph) -> dict[str, Location]:
+    """Where each instance is used first, by every path it has; else where it was created."""
+    found: dict[str, Location] = {}
+    for instance in graph.instances():
+        places = [*(use.place for use in graph.uses_of(instance.key)), instance.created]
+        place = next((place for place in places if isinstance(place, Location)), None)
+        if place is not None:
+            found.update((path, place) for path in (instance.key, *(slot.path for slot in instance.slots)))
+    return found

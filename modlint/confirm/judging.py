@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from modlint.confirm.noise import MARGIN
 from modlint.confirm.observables import Gap, Quantity, distance, equal, worst, worst_keys
 from modlint.confirm.outcome import Aim, Harm, Measure, Outcome
 from modlint.findings import Level
@@ -99,7 +100,8 @@ def state_in_noise(
         return unclear(
             candidate, found, noise, a, f"the difference lies within the noise of equal runs (p = {test.p:.2g})"
         )
-    outcome = _harmful(candidate, found, noise, a.own[candidate.name].executions, harm(found, b, candidate))
+    clear = {key: gap for key, gap in found.items() if gap.difference > MARGIN * noise.get(key.quantity, 0.0)}
+    outcome = _harmful(candidate, found, noise, a.own[candidate.name].executions, harm(clear, b, candidate))
     return replace(outcome, note=f"{outcome.note} (beyond the noise of equal runs, p = {test.p:.2g})")
 
 

@@ -13,14 +13,15 @@ from itertools import combinations
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy
+import torch
 from numpy.typing import NDArray
 
-from modlint.confirm.observables import Key, gaps
+from modlint.confirm.observables import Record, distances, gaps, spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modlint.confirm.observables import Quantity, Record
+    from modlint.confirm.observables import Key, Quantity
 
 Matrix: TypeAlias = NDArray[numpy.float64]
 
@@ -55,10 +56,23 @@ def compare(a: Sequence[Record], b: Sequence[Record]) -> Comparison:
 def distance_matrices(runs: Sequence[Record]) -> dict[Group, Matrix]:
     """For each group of observables the distance of every two runs: the largest gap of anything in it."""
     result: dict[Group, Matrix] = {}
-    for i, j in combinations(range(len(runs)), 2):
-        for key, gap in gaps(runs[i], runs[j]).items():
-            matrix = result.setdefault(_group(key), numpy.zeros((len(runs), len(runs))))
-            matrix[i, j] = matrix[j, i] = max(matrix[i, j], gap.difference)
+    for key in dict.fromkeys(key for run in runs for key in run.tensors):
+        group = result.setdefault((key.quantity, key.step), numpy.zeros((len(runs), len(runs))))
+        numpy.maximum(group, _pairwise(key, [run.tensors.get(key) for run in runs]), out=group)
+    return result
+
+
+def _pairwise(key: Key, held: Sequence[tuple[torch.Tensor, ...] | None]) -> Matrix:
+    """The distances of every two runs in one thing observed."""
+    if all(held) and len({tensor.shape for copies in held if copies for tensor in copies}) == 1:
+        most = max(len(copies) for copies in held if copies)
+        if all(len(copies) in {1, most} for copies in held if copies):
+            stacked = torch.stack([spread(copies, most) for copies in held if copies])
+            return numpy.asarray(distances(stacked).cpu().numpy())
+    result = numpy.zeros((len(held), len(held)))
+    for i, j in combinations(range(len(held)), 2):
+        pair = [Record({} if tensors is None else {key: tensors}) for tensors in (held[i], held[j])]
+        result[i, j] = result[j, i] = max((gap.difference for gap in gaps(*pair).values()), default=0.0)
     return result
 
 
@@ -67,10 +81,13 @@ def permutation_test(matrices: Sequence[Matrix], labels: NDArray[numpy.bool_]) -
     ranked = [ranks(matrix) for matrix in matrices if matrix.any()]
     if not ranked:
         return 1.0
-    observed = _statistic(ranked, labels)
-    size, first = len(labels), int(labels.sum())
-    reached = [_statistic(ranked, _labelled(size, chosen)) for chosen in combinations(range(size), first)]
-    return sum(value >= observed - 1e-12 for value in reached) / len(reached)
+    chosen = list(combinations(range(len(labels)), int(labels.sum())))
+    every = numpy.zeros((len(chosen) + 1, len(labels)))
+    every[0] = labels
+    for row, members in enumerate(chosen, start=1):
+        every[row, list(members)] = 1
+    statistic = numpy.max([_energy(matrix, every) for matrix in ranked], axis=0)
+    return float((statistic[1:] >= statistic[0] - 1e-12).mean())
 
 
 def ranks(matrix: Matrix) -> Matrix:
@@ -84,29 +101,15 @@ def ranks(matrix: Matrix) -> Matrix:
     return result + result.T
 
 
-def _group(key: Key) -> Group:
-    return key.quantity, key.step
-
-
-def _labelled(size: int, chosen: tuple[int, ...]) -> NDArray[numpy.bool_]:
-    labels: NDArray[numpy.bool_] = numpy.zeros(size, dtype=bool)
-    labels[list(chosen)] = True
-    return labels
-
-
-def _statistic(ranked: Sequence[Matrix], labels: NDArray[numpy.bool_]) -> float:
-    return max(_energy(matrix, labels) for matrix in ranked)
-
-
-def _energy(matrix: Matrix, labels: NDArray[numpy.bool_]) -> float:
-    between = matrix[numpy.ix_(labels, ~labels)].mean()
-    return float(2 * between - _within(matrix, labels) - _within(matrix, ~labels))
-
-
-def _within(matrix: Matrix, labels: NDArray[numpy.bool_]) -> float:
-    inner = matrix[numpy.ix_(labels, labels)]
-    pairs = len(inner) * (len(inner) - 1)
-    return float(inner.sum() / pairs) if pairs else 0.0
+def _energy(matrix: Matrix, labels: Matrix) -> Matrix:
+    """The energy distance of the two groups for every row of 0/1 labels."""
+    ones, zeros = labels.sum(axis=1), (1 - labels).sum(axis=1)
+    between = ((labels @ matrix) * (1 - labels)).sum(axis=1) / (ones * zeros)
+    within = [
+        ((group @ matrix) * group).sum(axis=1) / numpy.maximum(size * (size - 1), 1)
+        for group, size in ((labels, ones), (1 - labels, zeros))
+    ]
+    return numpy.asarray(2 * between - within[0] - within[1])
 
 
 def _separated(matrix: Matrix, labels: NDArray[numpy.bool_]) -> bool:

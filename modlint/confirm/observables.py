@@ -132,6 +132,24 @@ def distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return torch.stack([torch.where(gap.isnan(), math.inf, gap).max(), size.max()])
 
 
+def spread(copies: tuple[torch.Tensor, ...], number: int) -> torch.Tensor:
+    """All copies as one float64 vector; a single one stands for `number` equal ones."""
+    flat = torch.cat([_real(copy).reshape(-1) for copy in copies])
+    return flat.repeat(number) if len(copies) == 1 else flat
+
+
+def distances(rows: torch.Tensor) -> torch.Tensor:
+    """The largest absolute difference of every two rows, as in `distance`: a symmetric matrix."""
+    if rows.shape[1] == 0:
+        return rows.new_zeros((len(rows), len(rows)))
+    result = []
+    for row in rows:
+        same = (rows == row) | (rows.isnan() & row.isnan())
+        gap = torch.where(same, 0.0, (rows - row).abs())
+        result.append(torch.where(gap.isnan(), math.inf, gap).amax(dim=1))
+    return torch.stack(result)
+
+
 def _real(tensor: torch.Tensor) -> torch.Tensor:
     if tensor.is_quantized:
         tensor = tensor.dequantize()

@@ -37,13 +37,14 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
 def result_json(result: ConfirmResult, traced: dict[str, Any] | None = None) -> dict[str, Any]:
     """The contract's report: that of `modlint trace`, with what was measured."""
     report = dict(traced or {"model": result.model, "inputs": list(result.inputs), "instances": []})
-    measured = {outcome.reused.name: outcome for outcome in result.outcomes}
-    instances = []
+    measured = {outcome.reused.name: outcome for outcome in reversed(result.outcomes)}
+    instances, merged = [], []
     for instance in report["instances"]:
         key = (instance.get("paths") or [instance.get("name", "")])[0]
         outcome = measured.pop(key, None)
         instances.append(instance if outcome is None else {**instance, **_added(outcome)})
-    instances += [outcome_json(outcome) for outcome in measured.values()]
+        merged += [] if outcome is None else [outcome]
+    instances += [outcome_json(outcome) for outcome in result.outcomes if outcome not in merged]
     return {
         **report,
         "device": result.device,

@@ -1,0 +1,189 @@
+"""`modlint PATH --confirm`: findings of the passes before, and targets -> the findings with what was measured.
+
+merged = confirm_findings(findings, targets, choice, limits, root)
+merged.findings   the findings given, with evidence and severity changed, and the ML601 that the experiment found
+merged.harm       by fingerprint, the relative change of an output: what a report of confirmed findings is ranked by
+merged.failures   (target, message) of the models that could not be built, run or copied; the others went on
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from modlint import ruleset
+from modlint.confirm.outcome import Aim
+from modlint.errors import ModlintError
+from modlint.findings import Evidence, Finding, Level, Severity
+from modlint.graph import Location
+from modlint.report import distinct, finding_at
+from modlint.trace import worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from modlint.confirm.job import Choice, Confirmed, Model
+    from modlint.confirm.outcome import Outcome
+    from modlint.trace.worker import Limits
+    from modlint.verdicts import Judgement
+
+    Line = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What `confirm_findings` returns."""
+
+    findings: tuple[Finding, ...]
+    harm: dict[str, float] = field(default_factory=dict)
+    failures: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def by_harm(self) -> tuple[Finding, ...]:
+        """The findings, the most harmful first; what was not confirmed keeps its order behind them."""
+        return tuple(sorted(self.findings, key=lambda finding: -self.harm.get(finding.fingerprint, 0.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """One outcome with the judgement that it belongs to, and the lines of its uses."""
+
+    outcome: Outcome
+    judgement: Judgement
+    device: str
+    lines: frozenset[Line]
+
+
+def confirm_findings(
+    findings: Sequence[Finding],
+    targets: Sequence[Model],
+    choice: Choice,
+    limits: Limits,
+    root: str = ".",
+    told: Callable[[int, int, str], None] | None = None,
+) -> Merged:
+    """Run the experiment on every target, each in a process of its own, and merge what it says into the findings.
+
+    `root` is the folder that relative file names in findings and targets start from. `told` hears how many targets are
+    done, of how many, and which is next.
+    """
+    done: list[Confirmed] = []
+    failures: list[tuple[str, str]] = []
+    for number, target in enumerate(targets):
+        if told is not None:
+            told(number, len(targets), target.target)
+        try:
+            done.append(worker.run("modlint.confirm.job:confirm_target", {"model": target, "choice": choice}, limits))
+        except ModlintError as error:
+            failures.append((target.target, str(error)))
+    return replace(merged(findings, done, root), failures=tuple(failures))
+
+
+def merged(findings: Iterable[Finding], confirmed: Sequence[Confirmed], root: str = ".") -> Merged:
+    """The findings with the evidence of these experiments."""
+    measured = [m for result in confirmed for m in _measured(result, root)]
+    harm: dict[str, float] = {}
+    result = []
+    for finding in findings:
+        outcomes = _of(finding, measured, root)
+        new = _with_evidence(finding, outcomes) if outcomes else finding
+        if new.evidence.level is Level.CONFIRMED:
+            harm[new.fingerprint] = max(m.outcome.harm.size for m in outcomes)
+        result.append(new)
+    result += [noise for one in confirmed for noise in noise_findings(one)]
+    return Merged(distinct(result), harm)
+
+
+def noise_findings(confirmed: Confirmed) -> list[Finding]:
+    """An ML601 for each operation that made equal runs differ, at the module that runs it."""
+    rule = ruleset.load().rule("ML601")
+    found = []
+    for noise in confirmed.result.nondeterministic:
+        place = confirmed.places.get(noise.path)
+        if place is not None:
+            finding = finding_at(
+                rule, place, model=confirmed.result.model, operation=noise.operation, path=noise.path or "the model"
+            )
+            if confirmed.result.device == "cpu":  # where the rule's words, which are about CUDA, do not fit
+                message = (
+                    f"{noise.operation} in '{noise.path}' gives other results for equal inputs ({noise.phase}): "
+                    "equal runs of the model differ, whether or not modules are shared"
+                )
+                finding = replace(finding, message=message)
+            found.append(replace(finding, evidence=Evidence(Level.CONFIRMED, note=noise.reason)))
+    return list(dict.fromkeys(found))
+
+
+def _measured(confirmed: Confirmed, root: str) -> list[_Measured]:
+    judgements = {judgement.instance.key: judgement for judgement in confirmed.judgements}
+    return [
+        _Measured(outcome, judgement, confirmed.result.device, _lines(judgement, root))
+        for outcome in confirmed.result.outcomes
+        if (judgement := judgements.get(outcome.reused.name)) is not None
+    ]
+
+
+def _lines(judgement: Judgement, root: str) -> frozenset[Line]:
+    """The lines that a finding about this instance may stand on: what makes it reuse, its uses, its creation."""
+    places = [judgement.primary, judgement.instance.created, *(use.place for use in judgement.uses)]
+    places += [slot.place for slot in judgement.instance.slots]
+    return frozenset(_line(place, root) for place in places if isinstance(place, Location))
+
+
+def _line(place: Location, root: str) -> Line:
+    return os.path.realpath(os.path.join(root, place.filename)), place.row
+
+
+def _of(finding: Finding, measured: Sequence[_Measured], root: str) -> list[_Measured]:
+    """The outcomes that speak of a finding: of the same rule on the same lines, else of the very same instance."""
+    mine = _line(finding.location, root)
+    uses = {_line(site.location, root) for site in finding.uses}
+    cross = finding.code.startswith("ML3")
+    same = [
+        m
+        for m in measured
+        if m.judgement.code == finding.code
+        and (m.outcome.reused.aim is Aim.CROSS) == cross
+        and (mine in m.lines or (uses and uses <= m.lines))
+    ]
+    if same or cross or finding.created is None:
+        return same
+    created = _line(finding.created, root)
+    return [m for m in measured if _created(m, root) == created and len(uses & m.lines) > 1]
+
+
+def _created(measured: _Measured, root: str) -> Line | None:
+    place = measured.judgement.instance.created
+    return _line(place, root) if isinstance(place, Location) else None
+
+
+def _with_evidence(finding: Finding, measured: Sequence[_Measured]) -> Finding:
+    """Confirmed when one model shows harm, refuted when all show none, else inconclusive."""
+    deciding = min(measured, key=lambda m: (_RANK[_level(m.outcome)], -m.outcome.harm.size))
+    outcome, device = deciding.outcome, deciding.device
+    level = _level(outcome)
+    evidence = replace(outcome.evidence, level=level)
+    match level:
+        case Level.REFUTED:
+            message = f"{finding.message}; refuted on {device}: {outcome.note}"
+            return replace(finding, severity=Severity.NOTE, message=message, evidence=evidence)
+        case Level.CONFIRMED if outcome.tracked_only:
+            message = f"{finding.message}; harmless as measured on {device}: {outcome.note}"
+            return replace(finding, severity=Severity.NOTE, message=message, evidence=evidence)
+        case Level.CONFIRMED:
+            message = f"{finding.message} (measured on {device}: {outcome.note})"
+            return replace(finding, message=message, evidence=evidence)
+        case _:
+            return replace(finding, evidence=evidence)
+
+
+def _level(outcome: Outcome) -> Level:
+    """What the outcome means for a finding. An instance that was judged safe and proves so refutes a warning of it."""
+    warned = outcome.reused.code[:3] in {"ML1", "ML2", "ML3"}
+    if outcome.level is Level.CONFIRMED and not warned and outcome.measured is not None:
+        return Level.REFUTED if outcome.measured.value == "safe" else Level.CONFIRMED
+    return outcome.level
+
+
+_RANK = {level: rank for rank, level in enumerate((Level.CONFIRMED, Level.INCONCLUSIVE, Level.REFUTED))}
