@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from torch.autograd.graph import Node
 
+    from modlint.confirm.elementwise import Elementwise
     from modlint.confirm.observables import Record
 
 Edge = tuple["Node", int]
@@ -32,12 +33,13 @@ Edge = tuple["Node", int]
 class Passage:
     """What backward brought to one use and what the use passed on, for each of its outputs and inputs."""
 
+    elementwise: bool
     arriving: dict[int, torch.Tensor] = field(default_factory=dict)
     leaving: dict[int, torch.Tensor] = field(default_factory=dict)
 
     def quotient(self) -> torch.Tensor | None:
-        """leaving / arriving, where there is one of each and their shapes agree; 0/0 is NaN."""
-        if len(self.arriving) != 1 or len(self.leaving) != 1:
+        """leaving / arriving of an elementwise module; 0/0 is NaN."""
+        if not self.elementwise or len(self.arriving) != 1 or len(self.leaving) != 1:
             return None
         ((arriving,), (leaving,)) = self.arriving.values(), self.leaving.values()
         return leaving / arriving if arriving.shape == leaving.shape else None
@@ -48,16 +50,17 @@ class _Entry:
     number: int
     edges: list[tuple[int, Edge]]
     newest: int  # the highest sequence number of a node made before the use
+    elementwise: bool
 
 
 class LocalDerivatives:
     """An observer of executions that collects the passage through every use of one forward and backward.
 
-    `elementwise` names the instances whose derivative is the quotient of the two gradients, as it is for an activation;
+    `elementwise` tells the instances whose derivative is the quotient of the two gradients, as it is for an activation;
     of the others the gradient that leaves is kept.
     """
 
-    def __init__(self, elementwise: frozenset[str] = frozenset()) -> None:
+    def __init__(self, elementwise: Elementwise) -> None:
         self._elementwise = elementwise
         self.passages: dict[tuple[str, int], Passage] = {}
         self._count: Counter[str] = Counter()
@@ -73,15 +76,16 @@ class LocalDerivatives:
         self._count[name] += 1
         if not torch.is_grad_enabled():
             return None
+        elementwise = self._elementwise(name, inputs)
         edges = [(i, edge) for i, tensor in enumerate(tree_leaves(inputs)) if (edge := _edge(tensor)) is not None]
-        return _Entry(number, edges, newest_node())
+        return _Entry(number, edges, newest_node(), elementwise)
 
     def after(self, name: str, token: _Entry | None, output: Any) -> None:
         """Watch the edges of the graph where gradient enters and leaves this use."""
         ends = [(i, edge) for i, tensor in enumerate(tree_leaves(output)) if (edge := _edge(tensor)) is not None]
         if token is None or not ends:
             return
-        passage = self.passages[(name, token.number)] = Passage()
+        passage = self.passages[(name, token.number)] = Passage(token.elementwise)
         for number, (node, output_number) in ends:
             node.register_prehook(_keep(passage.arriving, number, output_number))
         wanted = {edge: number for number, edge in token.edges}
@@ -96,7 +100,7 @@ class LocalDerivatives:
         """By `name[use]` and input: the derivatives of every use that backward has passed through."""
         found: dict[str, tuple[torch.Tensor, ...]] = {}
         for (name, use), passage in sorted(self.passages.items()):
-            quotient = passage.quotient() if name in self._elementwise else None
+            quotient = passage.quotient()
             if quotient is not None:
                 found[f"{name}[{use}]"] = (quotient,)
             else:

@@ -206,7 +206,7 @@ def _averages(
     batches = buffers.get(f"{prefix}.num_batches_tracked" if prefix else "num_batches_tracked")
     if not isinstance(momentum, float) or not 0 < momentum < 1 or batches is None or start is None:
         return values
-    if len(batches) != len(copies):
+    if len(batches) != len(copies) or not all(bool(n > 0) for n in batches):  # InstanceNorm never counts
         return values
     kept = torch.stack([(1 - momentum) ** n.double() for n in batches]).reshape(-1, *[1] * start.dim()).to(values)
     return (values - kept * start.double()) / (1 - kept)

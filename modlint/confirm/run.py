@@ -9,6 +9,7 @@ import torch
 
 from modlint.confirm.derivative import LocalDerivatives
 from modlint.confirm.determinism import Settings, applied, random_state, seed_all
+from modlint.confirm.elementwise import Elementwise
 from modlint.confirm.observables import Quantity, Record
 from modlint.confirm.replica import replicate
 from modlint.confirm.subject import loss_of, tensors_in
@@ -69,8 +70,7 @@ def run(
     their parameters in common. Raises UserCodeError when the model does.
     """
     replica, memo = replicate(subject.model)
-    plain = frozenset(mark.name for mark in marks if not any(True for _ in mark.module.parameters()))
-    derivatives = LocalDerivatives(elementwise=plain)
+    derivatives = LocalDerivatives(Elementwise({mark.name: mark.module for mark in marks}, subject.elementwise))
     marked = [(mark.name, memo.get(id(mark.module), mark.module)) for mark in marks]
     result = Run(own={mark.name: Own() for mark in marks})
     model = Unshared(replica, marked, apart=apart, tie=tie, observer=derivatives)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -30,6 +30,7 @@ class Subject:
     input_gradients: bool = True
     executions: int = 0
     notes: list[str] = field(default_factory=list)
+    elementwise: dict[str, bool] = field(default_factory=dict)  # by name, what has been found out
     modes: tuple[dict[str, bool], dict[str, bool]] | None = None  # train flags in train and eval mode, of a part
 
     def set_mode(self, model: nn.Module, mode: bool) -> None:
@@ -68,7 +69,7 @@ class Subject:
     def with_batch(self, size: int) -> Subject:
         """The same with the first `size` samples of the batch."""
         args, kwargs = tree_map(lambda v: v[:size] if torch.is_tensor(v) else v, (self.args, self.kwargs))
-        return Subject(self.model, args, kwargs, self.input_gradients, self.executions, self.notes, self.modes)
+        return replace(self, args=args, kwargs=kwargs)
 
 
 def prepare(
