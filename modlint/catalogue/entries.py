@@ -17,6 +17,7 @@ from modlint.graph import State, StateClass, Trait
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+NEVER = Condition("False")
 WRITING = frozenset({Trait.WRITES_TRAIN, Trait.WRITES_EVAL})
 
 
@@ -169,9 +170,10 @@ class Wrapper:
     facts: Facts
     argument: str = "module"  # the parameter that takes the module
     children: tuple[Child, ...] = ()  # further modules that the module keeps from now on
-    copies: bool = False  # returns a changed copy; else the module itself, changed in place
+    copied: Condition = NEVER  # returns a changed copy; else the module itself, changed in place
     returns: bool = True  # False: returns nothing, the change is in place
     restores: bool = False  # takes away what such a function added: the module writes nothing any more
+    unknown: str = ""  # why the state after it cannot be told
     note: str = ""
 
     def bind(self, args: Sequence[object], kwargs: Mapping[str, object], *, complete: bool = True) -> dict[str, object]:
@@ -184,6 +186,8 @@ class Wrapper:
 
     def apply(self, state: State, bound: Mapping[str, object]) -> State:
         """The state of the module after the call, from its state before."""
+        if self.unknown:
+            return State.unknown(self.unknown)
         if self.restores:
             return State.of(state.traits - WRITING, (), state.certain, state.reason)
         added = classified(self.facts, bound)

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 Table: TypeAlias = "dict[str, object]"
 
 _TRAITS = {trait.value: trait for trait in Trait}
-_TEXT = {"signature", "like", "type", "becomes", "note", "wraps", "holds", "forward"}
+_TEXT = {"signature", "like", "type", "becomes", "note", "wraps", "holds", "forward", "unknown"}
 _LISTS = {"methods", "rewrites", "writes"}
-_FLAGS = {"copies", "returns", "restores"}
+_FLAGS = {"returns", "restores"}
 _CLASS_ONLY = {"type", "becomes", "holds", "forward", "methods", "rewrites"}
-_FUNCTION_ONLY = {"wraps", "copies", "returns", "restores"}
-KEYS = tuple(sorted({*_TRAITS, *_TEXT, *_LISTS, *_FLAGS, "children"}))
+_FUNCTION_ONLY = {"wraps", "copied", "returns", "restores", "unknown"}
+_CONDITIONS = {*_TRAITS, "copied"}
+KEYS = tuple(sorted({*_CONDITIONS, *_TEXT, *_LISTS, *_FLAGS, "children"}))
 
 
-def made_of(name: str, tables: Mapping[str, Table]) -> Entry | Wrapper:
-    """The entry of that name: of a class, or of a function that changes a module."""
-    table = inherited(name, tables)
+def made_of(name: str, table: Table) -> Entry | Wrapper:
+    """The entry that a table makes: of a class, or of a function that changes a module."""
     return _wrapper(name, table) if "wraps" in table else _entry(name, table)
 
 
@@ -50,9 +50,10 @@ def _wrapper(name: str, table: Table) -> Wrapper:
         facts=_facts(table),
         argument=str(table["wraps"]),
         children=tuple(Child(**child) for child in _tables(table, "children")),
-        copies=bool(table.get("copies", False)),
+        copied=Condition(str(table.get("copied", False))),
         returns=bool(table.get("returns", True)),
         restores=bool(table.get("restores", False)),
+        unknown=str(table.get("unknown", "")),
         note=str(table.get("note", "")),
     )
 
@@ -102,7 +103,7 @@ def _table_fault(name: str, table: Table, known: Mapping[str, Table]) -> str:
 def _key_fault(key: str, value: object) -> str:
     if key not in KEYS:
         return f"unknown key {key!r}; allowed are {', '.join(KEYS)}"
-    if key in _TRAITS and not isinstance(value, (bool, str)):
+    if key in _CONDITIONS and not isinstance(value, (bool, str)):
         return f"{key} must be true, false or a condition on the arguments, not {value!r}"
     if key in _TEXT and not isinstance(value, str):
         return f"{key} must be a string, not {value!r}"

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, TypeAlias
 
 from modlint.catalogue.entries import Entry, Wrapper
-from modlint.catalogue.reading import Table, check, made_of
+from modlint.catalogue.reading import Table, check, inherited, made_of
 from modlint.errors import ModlintError
 from modlint.resources import rules_folder
 
@@ -81,7 +81,8 @@ class Catalogue:
         if name is None:
             return None
         if name not in self._entries:
-            self._entries[name] = made_of(name, self._tables)
+            listed = name if name in self._tables else self._family(name) or name
+            self._entries[name] = made_of(name, inherited(listed, self._tables))
         return self._entries[name]
 
     def _find(self, dotted: str) -> str | None:
@@ -91,7 +92,7 @@ class Catalogue:
         while dotted not in self._tables:
             renamed = next((new for new in self._renamed(dotted) if new not in seen), None)
             if renamed is None:
-                return None
+                return dotted if self._family(dotted) else None
             for stem in self._stems(renamed):
                 self._read_file(stem)
             seen.add(renamed)
@@ -113,6 +114,15 @@ class Catalogue:
             if f"{head}." in self._aliases:
                 yield self._aliases[f"{head}."] + dotted.removeprefix(f"{head}.")
             head = head.rpartition(".")[0]
+
+    def _family(self, dotted: str) -> str | None:
+        """The entry `a.*` that speaks for every class below `a` (what is called like one) that has no entry."""
+        head, _, last = dotted.rpartition(".")
+        while head and last[:1].isupper():
+            if f"{head}.*" in self._tables:
+                return f"{head}.*"
+            head = head.rpartition(".")[0]
+        return None
 
     def _stems(self, dotted: str) -> list[str]:
         return [stem for stem in self._files if dotted.startswith(f"{stem}.")]

@@ -38,6 +38,8 @@ WITHOUT_ENTRY = {
 _NO_FORWARD = "has no forward: what it holds is taken out and called"
 _UNCOPIED = "its packed weight does not survive a deep copy, so two calls cannot be compared"
 
+_QCONFIG = "its entry says that the state after it is unknown"
+
 # Entries without a measured case.
 UNMEASURED = {
     "torch.nn.ModuleDict": _NO_FORWARD,
@@ -46,6 +48,12 @@ UNMEASURED = {
     "torch.nn.ParameterList": _NO_FORWARD,
     "torch.nn.parallel.DistributedDataParallel": "needs a process group; it runs the module that it is given once",
     "torch.compile": "needs a compiler; what it returns runs the module that it is given",
+    "torch.ao.quantization.convert": _QCONFIG,
+    "torch.ao.quantization.fuse_modules": _QCONFIG,
+    "torch.ao.quantization.fuse_modules_qat": _QCONFIG,
+    "torch.ao.quantization.prepare": _QCONFIG,
+    "torch.ao.quantization.prepare_qat": _QCONFIG,
+    "torch.ao.quantization.quantize_dynamic": _QCONFIG,
     "torch.ao.nn.sparse.quantized.Linear": _UNCOPIED,
     "torch.ao.nn.sparse.quantized.dynamic.Linear": _UNCOPIED,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+
 from catalogue.cases.torch_nn import tensors
 from catalogue.measure import Case
 
@@ -50,7 +51,9 @@ def _pure() -> Iterator[Case]:
 def _norms() -> Iterator[Case]:
     affine = ("8", "8, affine=False")
     yield from _case("LayerNorm LayerNormFp32 RmsNorm RmsNormFp32 SimpleNorm SimpleNormFp32", _ROWS, *affine)
-    yield from _case("LayerNorm2d LayerNorm2dFp32 RmsNorm2d RmsNorm2dFp32 SimpleNorm2d SimpleNorm2dFp32", _IMAGE, *affine)
+    yield from _case(
+        "LayerNorm2d LayerNorm2dFp32 RmsNorm2d RmsNorm2dFp32 SimpleNorm2d SimpleNorm2dFp32", _IMAGE, *affine
+    )
     yield from _case("GroupNorm", _IMAGE, "8, 2", "8, 2, affine=False")
     yield from _case("GroupNorm1", _IMAGE, "8")
     drops = [f"{text}{drop}" for text in affine for drop in _DROP_LAYER]
@@ -100,7 +103,9 @@ def _attention() -> Iterator[Case]:
     settings = ("", ", attn_drop=0.3", ", proj_drop=0.3", ", qk_norm=True, norm_layer=torch.nn.LayerNorm")
     yield from _case("Attention", _TOKENS, *(f"8, 2{text}" for text in settings))
     yield from _case("AttentionRope", _TOKENS, *(f"8, 2{text}" for text in settings))
-    yield from _case("Attention2d", _IMAGE, "8, num_heads=2", "8, num_heads=2, attn_drop=0.3", "8, num_heads=2, proj_drop=0.3")
+    yield from _case(
+        "Attention2d", _IMAGE, "8, num_heads=2", "8, num_heads=2, attn_drop=0.3", "8, num_heads=2, proj_drop=0.3"
+    )
     yield from _case("AttentionPool2d", _IMAGE, "8, 8, num_heads=2, head_dim=None")
     yield from _case("RotAttentionPool2d", _IMAGE, "8, ref_feat_size=8, num_heads=2, head_dim=None")
     yield from _case("SqueezeExcite", _IMAGE, "8", f"8{_NORM2D}")

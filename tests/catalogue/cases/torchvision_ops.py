@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+
 from catalogue.cases.torch_nn import tensors
 from catalogue.measure import Case
 
@@ -31,7 +32,14 @@ def cases() -> Iterator[Case]:
     yield from _case("Permute", _IMAGE, "[0, 2, 3, 1]")
     yield from _case("RoIAlign", _boxes, "2, 1.0, 2")
     yield from _case("FeaturePyramidNetwork", _pyramid, *(f"[4, 4], 3{norm}" for norm in _PYRAMID_NORMS))
-    yield from _case("FeaturePyramidNetwork", _pyramid, *(f"[4, 4], 3, torchvision.ops.feature_pyramid_network.{block}" for block in ("LastLevelMaxPool()", "LastLevelP6P7(3, 3)")))
+    yield from _case(
+        "FeaturePyramidNetwork",
+        _pyramid,
+        *(
+            f"[4, 4], 3, torchvision.ops.feature_pyramid_network.{block}"
+            for block in ("LastLevelMaxPool()", "LastLevelP6P7(3, 3)")
+        ),
+    )
     yield from _case("MultiScaleRoIAlign", _levels, "['a', 'b'], 2, 2")
 
 
