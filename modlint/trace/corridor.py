@@ -18,8 +18,8 @@ from modlint.trace.build import graph_of
 from modlint.trace.effects import Effects
 from modlint.trace.entries import has_entry
 from modlint.trace.inputs import Inputs, find, varied
-from modlint.trace.isolate import Snapshot, copy_of, same_random_state
-from modlint.trace.live import LiveModel
+from modlint.trace.isolate import Snapshot, copy_of, same_random_state, untouched
+from modlint.trace.live import LiveModel, globals_of
 from modlint.trace.modes import may_write_by_mode
 from modlint.trace.reads import reads_watched
 from modlint.trace.recorded import record
@@ -61,7 +61,7 @@ def trace_model(
     execution can tell whether it is state; both passes must then agree, or the recorded one is kept.
     """
     live = LiveModel(model, births or Births())
-    with same_random_state():
+    with same_random_state(), untouched(model):
         given, missing = _inputs(model, inputs)
         symbolic, traced = symbolic_pass(live, given)
         if symbolic is not None and not traced.touched:
@@ -79,6 +79,7 @@ def _graph(seen: Pass, inputs: Inputs | None, target: str, why_not_fx: str) -> T
     graph = TracedGraph(type(seen.live.root).__name__)
     graph_of(graph, seen.live, seen.calls, own_states(seen.live.modules(), seen.measured))
     graph.inputs, graph.target = inputs, target
+    graph.file = str(globals_of(type(seen.live.root)).get("__file__", ""))
     graph.tracer, graph.why_not_fx = seen.tracer, why_not_fx
     graph.coverage = coverage_of(seen.calls)
     return graph
@@ -106,6 +107,8 @@ def symbolic_pass(live: LiveModel, inputs: Inputs | None) -> tuple[Pass | None, 
     traced = trace_symbolically(twin, inputs)
     if traced.reason:
         return None, traced
+    if _reaches_original(live, Pass(stage, traced.calls)):
+        return None, Traced(reason="a closure reaches the original of what fx traces a copy of")
     ran = {id(call.module): call.module for call in traced.calls}
     found = {
         key: Measured(traits=frozenset({Trait.DRAWS_TRAIN}) if key in traced.draws else frozenset())
@@ -117,17 +120,31 @@ def symbolic_pass(live: LiveModel, inputs: Inputs | None) -> tuple[Pass | None, 
 
 def recorded_pass(live: LiveModel, inputs: Inputs) -> Pass:
     """One recorded forward, and further ones where the first left something behind that may be state."""
-    with _Stage(live) as stage:
-        effects = Effects(_unknown(stage))
-        calls = record(stage.root, inputs, effects)
-        _again(stage, inputs, effects)
-        found = effects.measured()
-    seen = Pass(stage, calls, found)
-    for key, more in _in_eval(live, inputs).items():
-        module = stage.module(key)
+    seen = _measured(live, inputs, in_place=False)
+    in_place = _reaches_original(live, seen)
+    if in_place:
+        seen = _measured(live, inputs, in_place)
+    for key, more in _in_eval(live, inputs, in_place).items():
+        module = seen.live.module(key)
         if module is not None:
             seen.measured[id(module)] = seen.measured.get(id(module), Measured()).joined(more)
     return seen
+
+
+def _measured(live: LiveModel, inputs: Inputs, in_place: bool) -> Pass:
+    with _Stage(live, in_place=in_place) as stage:
+        effects = Effects(_unknown(stage))
+        calls = record(stage.root, inputs, effects)
+        _again(stage, inputs, effects)
+        return Pass(stage, calls, effects.measured())
+
+
+def _reaches_original(live: LiveModel, seen: Pass) -> bool:
+    """Whether the copy's forward runs parts of the original: a closure kept on it (a hook) still holds them."""
+    if seen.live is live:
+        return False
+    ours = set(map(id, live.modules()))
+    return any(id(call.module) in ours for call in seen.calls)
 
 
 def _unknown(live: LiveModel) -> list[torch.nn.Module]:
@@ -153,11 +170,11 @@ def _again(stage: LiveModel, inputs: Inputs, effects: Effects) -> None:
         return
 
 
-def _in_eval(live: LiveModel, inputs: Inputs) -> dict[str, Measured]:
+def _in_eval(live: LiveModel, inputs: Inputs, in_place: bool) -> dict[str, Measured]:
     """What modules write in eval mode, by key, where some class looks at its mode before it writes."""
     if not any(may_write_by_mode(module) for module in _unknown(live)):
         return {}
-    with _Stage(live, train=False) as stage:
+    with _Stage(live, train=False, in_place=in_place) as stage:
         effects = Effects(_unknown(stage), Trait.WRITES_EVAL)
         try:
             record(stage.root, inputs, effects)
@@ -170,13 +187,14 @@ def _in_eval(live: LiveModel, inputs: Inputs) -> dict[str, Measured]:
 class _Stage:
     """The model that is run: a deep copy in the wanted mode, else the model itself, restored afterwards."""
 
-    def __init__(self, live: LiveModel, train: bool = True) -> None:
+    def __init__(self, live: LiveModel, train: bool = True, in_place: bool = False) -> None:
         self._live = live
         self._train = train
+        self._in_place = in_place
         self._snapshot: Snapshot | None = None
 
     def __enter__(self) -> LiveModel:
-        twin = copy_of(self._live.root)
+        twin = None if self._in_place else copy_of(self._live.root)
         if twin is None:
             self._snapshot = Snapshot(*self._live.root.modules())
             self._live.root.train(self._train)

@@ -8,6 +8,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from modlint.trace.tensors import tensors_in
 
@@ -43,10 +44,14 @@ def computed_copies(value: Any) -> dict[int, Any]:
 
 
 class Snapshot:
-    """Attributes, parameters and buffers of some modules, to be put back. Tensors are kept by value."""
+    """Attributes and tensors of some modules, to be put back in place. Tensors are kept by value.
 
-    def __init__(self, *modules: torch.nn.Module) -> None:
-        self._kept: dict[int, tuple[torch.nn.Module, dict[str, Any]]] = {}
+    Without `parameters` their values are not kept: forwards do not change them, and they may be large.
+    """
+
+    def __init__(self, *modules: torch.nn.Module, parameters: bool = True) -> None:
+        self._parameters = parameters
+        self._kept: dict[int, tuple[torch.nn.Module, dict[str, Any], dict[str, Any]]] = {}
         self._values: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self.add(*modules)
 
@@ -57,26 +62,34 @@ class Snapshot:
                 self._keep(module)
 
     def _keep(self, module: torch.nn.Module) -> None:
-        attributes = {name: _shallow(value) for name, value in vars(module).items()}
-        self._kept[id(module)] = (module, attributes)
-        for value in (*vars(module).values(), *module._parameters.values(), *module._buffers.values()):
-            if isinstance(value, torch.Tensor) and not value.is_meta:
+        own = dict(vars(module))
+        contents = {name: copy.copy(value) for name, value in own.items() if isinstance(value, (dict, list, set))}
+        self._kept[id(module)] = (module, own, contents)
+        held = [*own.values(), *module._buffers.values()]
+        for value in (*held, *(module._parameters.values() if self._parameters else ())):
+            if isinstance(value, torch.Tensor) and not value.is_meta and not is_lazy(value):
                 self._values[id(value)] = (value, value.detach().clone())
 
     def restore(self) -> None:
-        """Put everything back, in place, so that aliases of the tensors see it too."""
-        for module, attributes in self._kept.values():
+        """Put everything back into the same objects, so that whoever else holds them sees it too."""
+        for module, own, contents in self._kept.values():
             vars(module).clear()
-            vars(module).update({name: _shallow(value) for name, value in attributes.items()})
+            vars(module).update(own)
+            for name, content in contents.items():
+                _refill(own[name], content)
         with torch.no_grad():
             for tensor, value in self._values.values():
-                if not torch.equal(tensor, value):
-                    tensor.data.copy_(value)
+                if tensor.shape != value.shape or not torch.equal(tensor, value):
+                    tensor.data = value
 
 
-def _shallow(value: Any) -> Any:
-    """A plain container is kept with what was in it; anything else by reference."""
-    return copy.copy(value) if isinstance(value, (dict, list, set)) else value
+def _refill(held: Any, content: Any) -> None:
+    """Give a dict, list or set the content that it had."""
+    held.clear()
+    if isinstance(held, list):
+        held.extend(content)
+    else:
+        held.update(content)
 
 
 @contextlib.contextmanager
@@ -91,3 +104,13 @@ def same_random_state() -> Iterator[None]:
         finally:
             random.setstate(python)
             numpy.random.set_state(array)
+
+
+@contextlib.contextmanager
+def untouched(model: torch.nn.Module) -> Iterator[None]:
+    """Put attributes and buffers of the model back after the block: closures lead from a copy to the original."""
+    before = Snapshot(*model.modules(), parameters=False)
+    try:
+        yield
+    finally:
+        before.restore()

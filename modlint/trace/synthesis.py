@@ -81,17 +81,20 @@ def synthesised(model: torch.nn.Module, seed: int = 0, budget: float = BUDGET) -
     with same_random_state():
         found = search.run()
     if found is None:
-        raise ModlintError(_failure(model, search))
+        raise _failure(model, search)
     return found
 
 
-def _failure(model: torch.nn.Module, search: _Search) -> str:
+def _failure(model: torch.nn.Module, search: _Search) -> ModlintError:
     shown = "; ".join(search.tried[:4] + (["..."] if len(search.tried) > 4 else []))
-    last = f" The last attempt: {search.reason}" if search.reason else ""
-    return (
+    text = (
         f"no inputs found for {type(model).__name__}: {len(search.tried)} tried ({shown}); "
-        f"give them with --input 2x3x32x32 (repeatable) or --inputs module:function.{last}"
+        f"give them with --input 2x3x32x32 (repeatable) or --inputs module:function"
     )
+    error = search.furthest
+    if error is None:
+        return ModlintError(text)
+    return ModlintError(f"{text}. The attempt that got furthest: {error.message}", file=error.file, line=error.line)
 
 
 class _Search:
@@ -102,7 +105,8 @@ class _Search:
         self._seed = seed
         self._deadline = deadline
         self.tried: list[str] = []
-        self.reason = ""
+        self.furthest: UserCodeError | None = None
+        self._calls = -1
 
     def run(self) -> Inputs | None:
         """The first inputs that work."""
@@ -180,7 +184,8 @@ class _Search:
             with torch.no_grad(), watching(model, recorder), user_code(type(model).__name__):
                 model(*inputs.args, **inputs.named)
         except UserCodeError as error:
-            self.reason = f"{error.cause}: {error.text.splitlines()[0] if error.text else ''}"
+            if len(recorder.calls) > self._calls:
+                self._calls, self.furthest = len(recorder.calls), error
             return _Outcome(error, reached.demands)
         return _Outcome(None, reached.demands)
 

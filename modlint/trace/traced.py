@@ -14,7 +14,8 @@ class TracedGraph(UseGraph):
     """A use graph of a live model.
 
     `tracer` is "fx" or "recorded", `why_not_fx` the reason where it is not fx, `coverage` the share of leaf calls seen
-    (1.0 when the whole forward ran under watch), `inputs` what it ran on, `target` what the user named.
+    (1.0 when the whole forward ran under watch), `inputs` what it ran on, `target` what the user named, `file` the
+    source of the model's class.
     """
 
     def __init__(self, model: str) -> None:
@@ -24,3 +25,4 @@ class TracedGraph(UseGraph):
         self.coverage = 1.0
         self.inputs: Inputs | None = None
         self.target = ""
+        self.file = ""
