@@ -118,7 +118,7 @@ def _location(
     if judgement.primary is not None:
         return locate(judgement.primary)
     if sites:
-        return sites[min(1, len(sites) - 1)].location
+        return sites[0].location
     return created or _NOWHERE
 
 

@@ -143,7 +143,7 @@ class RuleSet:
         codes = set() if select is not None else {rule.code for rule in self._rules if rule.default}
         steps = [(*self._resolve(selector), True) for selector in (*(select or ()), *extend_select)]
         steps += [(*self._resolve(selector), False) for selector in ignore]
-        for _, named, chosen in sorted(steps, key=lambda step: (step[0], not step[2])):
+        for _, named, chosen in sorted(steps, key=lambda step: step[0]):  # stable: `ignore` stays last
             codes = codes | named if chosen else codes - named
         return frozenset(codes)
 

@@ -112,7 +112,7 @@ def _part_here(graph: UseGraph, one: Use, other: Use) -> bool:
     below = [
         {chain[order] for order in chain.keys() - rest.keys()} for chain, rest in ((first, second), (second, first))
     ]
-    return not (below[0] & below[1]) - {one.instance}
+    return not below[0] & below[1]
 
 
 def _reuse(graph: UseGraph, instance: Instance) -> Judgement | None:
@@ -122,6 +122,8 @@ def _reuse(graph: UseGraph, instance: Instance) -> Judgement | None:
 def _stateful(graph: UseGraph, instance: Instance) -> Judgement | None:
     """ML101 where the instance itself keeps state that two uses write, ML102 where something inside it does."""
     written = _written_again(graph, instance, _keeps_state)
+    if not written:
+        return None
     children = tuple(
         child for child in graph.run_inside(instance.key) if child.key in written and _brought_by(instance, child)
     )

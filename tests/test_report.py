@@ -360,6 +360,34 @@ def test_an_unknown_verdict_makes_no_finding(state):
     assert found(hand) == []
 
 
+def test_a_module_without_state_of_its_own_lists_what_its_children_write():
+    (finding,) = found(head(("norm", *BN)))
+    assert finding.module is not None
+    assert finding.module.writes == finding.children[0].writes == NORM.writes
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        pytest.param("torch.ao.quantization.FakeQuantize", "its range is taken over both inputs", id="of a quantiser"),
+        pytest.param("net.Gain", "what one use writes to 'scale' is there", id="of a module of one's own"),
+    ],
+)
+def test_a_scale_is_a_range_where_it_belongs_to_torch(kind, says):
+    (finding,) = found(leaf(State.of(WRITES, ("scale",)), 21, 23, type=kind))
+    assert says in finding.message
+
+
+def test_recomputing_inside_what_all_models_share_is_told_as_recomputing():
+    hand = Hand()
+    hand.box("head", NORM, origin=Origin.MODULE_LEVEL)
+    hand.leaf("head.bn", NORM, origin=Origin.MODULE_LEVEL)
+    hand.run("head.bn", hand.run("head"), recomputed=True)
+    messages = {finding.code: finding.message for finding in found(hand)}
+    assert set(messages) == {"ML103", "ML303"}
+    assert "one step updates its running statistics twice" in messages["ML103"]
+
+
 def test_a_first_use_in_another_file_is_named_with_its_file():
     hand = Hand()
     hand.leaf("bn", NORM)
@@ -398,6 +426,22 @@ def test_a_finding_without_any_place_is_still_a_finding():
 
 
 @pytest.mark.parametrize(
+    ("places", "created", "expected"),
+    [
+        pytest.param((at(21), None), at(3), at(21), id="the use whose place is known"),
+        pytest.param((None, None), at(3), at(3), id="the creation"),
+    ],
+)
+def test_a_finding_stands_at_the_best_place_there_is(places, created, expected):
+    hand = Hand()
+    hand.leaf("bn", NORM, created=created)
+    for place in places:
+        hand.run("bn", place=place)
+    (finding,) = found(hand)
+    assert finding.location == expected
+
+
+@pytest.mark.parametrize(
     ("more", "expected"),
     [
         pytest.param({"slots": (slot("block.bn"),)}, "BatchNorm2d 'self.block.bn'", id="by its slot"),
@@ -430,6 +474,11 @@ def test_fingerprints_stay_when_lines_move():
 )
 def test_fingerprints_of_different_findings_differ(other):
     (one,), (two,) = found(leaf(NORM, 21, 23)), found(other)
+    assert one.fingerprint != two.fingerprint
+
+
+def test_fingerprints_of_nameless_instances_go_by_their_type():
+    one, two = (found(leaf(NORM, 21, 23, slots=(slot(""),), type=kind))[0] for kind in ("net.A", "net.B"))
     assert one.fingerprint != two.fingerprint
 
 

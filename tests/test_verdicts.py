@@ -24,7 +24,7 @@ from handmade import (
 )
 
 from modlint import ruleset
-from modlint.graph import Origin, State
+from modlint.graph import Origin, State, StateClass
 from modlint.verdicts import Judgement, Verdict, judge, verdict_of
 
 
@@ -138,6 +138,7 @@ def test_uses_in_train_mode_are_looked_for_on_their_own_path():
         pytest.param(NORM, (True, False), "ML003", id="one use in train mode writes once"),
         pytest.param(OBSERVER, (True, True), "ML101", id="an observer writes in eval mode too"),
         pytest.param(UNKNOWN, (True, True), "", id="an unknown module may write in eval mode"),
+        pytest.param(State(StateClass.STATEFUL), (True, True), "ML003", id="state without traits may have weights"),
         pytest.param(MAYBE_NORM, (True, True), "ML003", id="what perhaps keeps statistics does not write them frozen"),
     ],
 )
@@ -155,6 +156,26 @@ def test_a_reused_container_whose_norms_are_frozen_is_judged_by_its_weights():
     hand.leaf("block.bn", NORM)
     for _ in range(2):
         hand.run("block.bn", hand.run("block"), frozen=True)
+    assert judged(hand) == {"block": "ML003"}
+
+
+def test_an_unknown_child_in_eval_mode_may_still_write():
+    hand = Hand()
+    hand.box("block", NORM)
+    hand.leaf("block.bn", NORM)
+    hand.leaf("block.x", UNKNOWN)
+    for _ in range(2):
+        outer = hand.run("block")
+        hand.run("block.bn", outer, frozen=True)
+        hand.run("block.x", outer, frozen=True)
+    assert judged(hand) == {"block": ""}
+
+
+def test_a_container_in_eval_mode_whose_inside_was_not_seen_writes_nothing():
+    hand = Hand()
+    hand.box("block", NORM)
+    for _ in range(2):
+        hand.run("block", frozen=True)
     assert judged(hand) == {"block": "ML003"}
 
 
@@ -400,6 +421,9 @@ def in_slots(*slots: object, state: State = LINEAR, used: tuple[str | None, ...]
             in_slots(slot("a", 5), slot("b", 6), used=("a", "b"), shared="tied"), "ML003", id="a layer tied on purpose"
         ),
         pytest.param(in_slots(slot("a", 5), used=("a", "a")), "ML003", id="a layer in one slot, called twice"),
+        pytest.param(
+            in_slots(slot("l.0", 5, repeated=True), used=("l.0", "l.0")), "ML003", id="a list of one, repeated"
+        ),
     ],
 )
 def test_slots(hand, expected):
@@ -431,6 +455,17 @@ def test_slots_that_come_from_the_holder_do_not_tie_what_a_loop_inside_shares():
     assert judged(hand) == {"block": "ML202", "fc": "ML003"}
 
 
+def test_a_repetition_of_the_holder_is_none_of_what_it_holds():
+    hand = Hand()
+    hand.box("block", LINEAR, slots=(slot("l.0", 5), slot("l.1", 5, repeated=True)))
+    hand.leaf("fc", LINEAR, slots=(slot("l.0.fc", 3), slot("l.1.fc", 3, repeated=True)))
+    for i in range(2):
+        outer = hand.run("block", slot=f"l.{i}")
+        for _ in range(2):
+            hand.run("fc", outer, slot=f"l.{i}.fc", loop=1)
+    assert judged(hand) == {"block": "ML201", "fc": "ML003"}
+
+
 def chain(first: int, second: int, consumes: tuple[int, ...] = (1,), **more: object) -> Hand:
     hand = Hand()
     hand.leaf("fc", LINEAR)
@@ -447,11 +482,22 @@ def chain(first: int, second: int, consumes: tuple[int, ...] = (1,), **more: obj
         pytest.param(chain(5, 6), "ML203", id="a layer applied to its own output"),
         pytest.param(chain(5, 6, consumes=()), "ML003", id="a layer applied to two inputs"),
         pytest.param(chain(5, 6, loop=1), "ML003", id="a layer that a loop applies to its own output"),
+        pytest.param(chain(5, 6, times=2), "ML003", id="a layer that a loop of its own repeats"),
         pytest.param(chain(5, 5), "ML003", id="one call site in a helper that is called twice"),
     ],
 )
 def test_chains(hand, expected):
     assert only(hand).code == expected
+
+
+def test_a_layer_that_two_blocks_apply_in_turn_is_no_slip_of_one_line():
+    hand = Hand()
+    for name in ("a", "b"):
+        hand.box(name, LINEAR)
+    hand.leaf("fc", LINEAR)
+    hand.run("fc", hand.run("a"))
+    hand.run("fc", hand.run("b"), consumes=(2,))
+    assert judged(hand) == {"fc": "ML003"}
 
 
 def test_a_container_applied_to_its_own_output_is_a_recurrent_block():
@@ -502,6 +548,29 @@ def test_recomputing_what_writes_nothing_is_silent(state, frozen):
     outer = hand.run("block", recomputed=True)
     hand.run("block.m", outer, recomputed=True, frozen=frozen)
     assert judged(hand) == {}
+
+
+def test_a_recomputed_leaf_that_is_frozen_is_silent():
+    hand = Hand()
+    hand.leaf("bn", NORM)
+    hand.run("bn", recomputed=True, frozen=True)
+    assert judged(hand) == {}
+
+
+def test_a_norm_that_runs_only_in_the_call_that_is_not_recomputed_is_silent():
+    hand = Hand()
+    hand.box("block", NORM)
+    hand.leaf("bn", NORM, slots=(slot("block.bn"),))
+    hand.run("block", recomputed=True)
+    hand.run("bn", hand.run("block"))
+    assert judged(hand) == {"block": "ML003"}
+
+
+def test_the_primary_place_of_recomputing_is_the_checkpoint_call():
+    hand = Hand()
+    hand.leaf("bn", NORM)
+    hand.run("bn", recomputed=True, recomputed_by=at(40))
+    assert only(hand).primary == at(40)
 
 
 def test_a_norm_outside_the_recomputed_call_of_its_block_is_silent():
@@ -562,6 +631,14 @@ def test_a_shared_container_is_one_finding_with_its_stateful_children():
     judgement = only(hand)
     assert (judgement.instance.key, judgement.code, judgement.primary) == ("head", "ML303", at(4))
     assert [child.key for child in judgement.children] == ["bn"]
+
+
+def test_an_intent_mark_on_a_shared_container_does_not_speak_for_the_state_in_it():
+    hand = Hand()
+    hand.box("head", NORM, origin=Origin.MODULE_LEVEL, shared="marked")
+    hand.leaf("bn", NORM)
+    hand.run("bn", hand.run("head"))
+    assert judged(hand) == {"head": "ML303"}
 
 
 def test_a_child_of_a_shared_container_that_also_runs_outside_is_a_finding_of_its_own():
