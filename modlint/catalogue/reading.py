@@ -66,9 +66,12 @@ def inherited(name: str, tables: Mapping[str, Table]) -> Table:
     return {**inherited(str(table["like"]), tables), **{key: value for key, value in table.items() if key != "like"}}
 
 
-def check(tables: Mapping[str, object]) -> str:
-    """What is wrong with the first bad table of a file, naming the keys and what is allowed, or ""."""
-    known = {name: table for name, table in tables.items() if isinstance(table, dict)}
+def check(tables: Mapping[str, object], others: Mapping[str, Table]) -> str:
+    """What is wrong with the first bad table of a file, naming the keys and what is allowed, or "".
+
+    `others` are the tables that its entries may be `like` besides each other.
+    """
+    known = {**others, **{name: table for name, table in tables.items() if isinstance(table, dict)}}
     for name, table in tables.items():
         if not isinstance(table, dict):
             return f"{name!r} is not a table; write [{name!r}] with keys of {', '.join(KEYS)}"
@@ -94,7 +97,7 @@ def _table_fault(name: str, table: Table, known: Mapping[str, Table]) -> str:
     while "like" in known[chain[-1]]:
         following = str(known[chain[-1]]["like"])
         if following not in known or following in chain:
-            return f"like = {following!r} is not another entry of this file"
+            return f"like = {following!r} is not another entry of this file or of modlint"
         chain.append(following)
     whole = inherited(name, known)
     return _whole_fault(whole)

@@ -32,27 +32,22 @@ _ALIASES = "aliases"
 class Catalogue:
     """The state classes of library modules, by any dotted name that they go under."""
 
-    def __init__(self, own: Mapping[str, Traversable], user: Tables) -> None:
-        self._files = dict(own)
+    def __init__(self, files: Mapping[str, Traversable]) -> None:
+        self._files = dict(files)
         self._tables: Tables = {}
         self._aliases: dict[str, str] = {}
         self._read: set[str] = set()
         self._canonical: dict[str, str | None] = {}
         self._entries: dict[str, Entry | Wrapper] = {}
-        self._add(user)
 
     @classmethod
     def load(cls, extra: Sequence[Path] = ()) -> Catalogue:
         """The catalogue of modlint with the user's tables before it. Raises ModlintError for a bad table."""
-        own = {
-            item.name.removesuffix(".toml"): item
-            for item in (rules_folder() / "states").iterdir()
-            if item.name.endswith(".toml")
-        }
-        user: Tables = {}
+        folder = rules_folder() / "states"
+        catalogue = cls({i.name.removesuffix(".toml"): i for i in folder.iterdir() if i.name.endswith(".toml")})
         for path in extra:
-            user.update(_checked(path))
-        return cls(own, user)
+            catalogue._take(path)
+        return catalogue
 
     def canonical(self, dotted: str) -> str | None:
         """The name under which the catalogue has this class or function, or None."""
@@ -102,8 +97,8 @@ class Catalogue:
     def _renamed(self, dotted: str) -> Iterator[str]:
         """The names that an alias gives, the most specific first.
 
-        `a.b` renames just that; `a.*` says that what is defined anywhere below `a` is found under one name; `a.` renames
-        a package with all that is in it.
+        `a.b` renames just that; `a.*` says that all that is defined anywhere below `a` has one name; `a.` renames a
+        package with all that is in it.
         """
         if dotted in self._aliases:
             yield self._aliases[dotted]
@@ -133,22 +128,32 @@ class Catalogue:
             self._add(tomllib.loads(self._files[stem].read_text(encoding="utf-8")))
 
     def _add(self, tables: Tables) -> None:
+        """Take the tables of one of our own files; what a user's file says of the same name stays."""
         for name, table in tables.items():
             if name == _ALIASES:
-                self._aliases.update(table)  # type: ignore[arg-type]
+                self._aliases.update({alias: str(target) for alias, target in table.items()})
             else:
                 self._tables.setdefault(name, table)
 
+    def _take(self, path: Path) -> None:
+        """Take a user's file, which may liken its entries to ours. Raises ModlintError."""
+        tables = _parsed(path)
+        for table in tables.values():
+            if isinstance(table, dict) and isinstance(table.get("like"), str):
+                self.canonical(str(table["like"]))
+        fault = check(tables, self._tables)
+        if fault:
+            raise ModlintError(fault, file=str(path))
+        self._aliases.update({alias: str(target) for alias, target in tables.pop(_ALIASES, {}).items()})
+        self._tables.update(tables)
+        self._canonical.clear()
+        self._entries.clear()
 
-def _checked(path: Path) -> Tables:
-    """The tables of a user's file. Raises ModlintError naming file, key and what is allowed."""
+
+def _parsed(path: Path) -> Tables:
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ModlintError(f"cannot be read: {error.strerror}", file=str(path)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ModlintError(f"is not TOML: {error}", file=str(path)) from None
-    fault = check(tables)
-    if fault:
-        raise ModlintError(fault, file=str(path))
-    return tables

@@ -1,0 +1,121 @@
+"""`modlint state`: constructor calls as text, answered without torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from modlint.catalogue import Catalogue, state_of_expressions
+from modlint.errors import ModlintError
+
+
+def _answer(text: str) -> dict[str, object]:
+    (answer,) = state_of_expressions([text], Catalogue.load())
+    return dict(answer)
+
+
+def test_the_answer_has_the_keys_of_the_contract() -> None:
+    assert _answer("nn.BatchNorm2d(8, affine=False)") == {
+        "expression": "nn.BatchNorm2d(8, affine=False)",
+        "type": "torch.nn.BatchNorm2d",
+        "state": "stateful",
+        "traits": ["writes-train"],
+        "certain": True,
+        "writes": ["running_mean", "running_var", "num_batches_tracked"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "state"),
+    [
+        pytest.param("nn.ReLU()", "torch.nn.ReLU", "stateless", id="the usual short name"),
+        pytest.param("ReLU(inplace=True)", "torch.nn.ReLU", "stateless", id="a bare name"),
+        pytest.param("torch.nn.Linear(3, 4)", "torch.nn.Linear", "parametric", id="the full name"),
+        pytest.param("DropPath(0.1)", "timm.layers.DropPath", "stochastic", id="a bare name of another library"),
+        pytest.param("ops.StochasticDepth(0.1, 'row')", "torchvision.ops.StochasticDepth", "stochastic", id="ops"),
+        pytest.param("nn.BatchNorm2d(8, affine=False, track_running_stats=False)", "torch.nn.BatchNorm2d", "stateless",
+                     id="a norm that keeps nothing"),
+        pytest.param("spectral_norm(nn.Conv2d(3, 8, 3))", "torch.nn.Conv2d", "stateful", id="a wrapped module"),
+        pytest.param("nn.utils.parametrizations.weight_norm(nn.Linear(3, 3))", "torch.nn.Linear", "parametric",
+                     id="a wrapper that keeps the class"),
+        pytest.param("nn.Sequential(nn.ReLU(), nn.Dropout())", "torch.nn.Sequential", "stochastic", id="a container"),
+        pytest.param("nn.Sequential(OrderedDict([('n', nn.BatchNorm1d(3))]))", "torch.nn.Sequential", "stateful",
+                     id="a container of named modules"),
+        pytest.param("nn.ModuleList([nn.BatchNorm1d(3) for _ in range(3)])", "torch.nn.ModuleList", "stateful",
+                     id="a comprehension"),
+        pytest.param("nn.ModuleDict({'a': nn.Linear(3, 3)})", "torch.nn.ModuleDict", "parametric", id="a dict"),
+        pytest.param("nn.Sequential()", "torch.nn.Sequential", "stateless", id="an empty container"),
+        pytest.param("nn.BatchNorm1d(8).eval()", "torch.nn.BatchNorm1d", "stateful", id="a method that returns itself"),
+        pytest.param("nn.Linear(3, 3).requires_grad_(False)", "torch.nn.Linear", "stateless", id="frozen parameters"),
+        pytest.param("torchvision.ops.Conv2dNormActivation(3, 8)", "torchvision.ops.Conv2dNormActivation", "stateful",
+                     id="a class as default argument"),
+        pytest.param("torchvision.ops.Conv2dNormActivation(3, 8, norm_layer=nn.GroupNorm)",
+                     "torchvision.ops.Conv2dNormActivation", "parametric", id="a class as argument"),
+        pytest.param("torchmetrics.Accuracy(task='binary')", "torchmetrics.Accuracy", "stateful", id="a family"),
+    ],
+)  # fmt: skip
+def test_state(text: str, kind: str, state: str) -> None:
+    answer = _answer(text)
+    assert (answer["type"], answer["state"], answer["certain"]) == (kind, state, True)
+
+
+def test_a_stack_copies_its_layer_and_keeps_its_norm() -> None:
+    answer = _answer("nn.TransformerEncoder(nn.BatchNorm1d(8), 2, norm=nn.BatchNorm1d(8))")
+    writes = answer["writes"]
+    assert isinstance(writes, list)
+    assert [name for name in writes if name.endswith("running_mean")] == [
+        "layers.0.running_mean",
+        "layers.1.running_mean",
+        "norm.running_mean",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "reason"),
+    [
+        pytest.param("nn.Dropout(p)", "stochastic", "depends on p, whose value is not known", id="an unknown argument"),
+        pytest.param("nn.BatchNorm1d(*sizes)", "stateful", "depends on affine, track_running_stats,", id="several"),
+        pytest.param("torchvision.ops.Conv2dNormActivation(3, 8, norm_layer=norm)", "stateful", "depends on norm_layer",
+                     id="an unknown class as argument"),
+        pytest.param("mine.Block(3)", "unknown", "the catalogue has no entry for mine.Block", id="an unknown class"),
+        pytest.param("nn.Sequential(block, nn.ReLU())", "unknown", "something of which the class is not known",
+                     id="an unknown child"),
+        pytest.param("nn.utils.weight_norm(layer)", "unknown", "that torch.nn.utils.weight_norm is given", id="wrapped"),
+        pytest.param("torch.ao.quantization.prepare(nn.Linear(3, 3))", "unknown", "depends on the qconfig",
+                     id="a function of unknown effect"),
+        pytest.param("blocks[0](3)", "unknown", "not the call of a class or function that can be named", id="no name"),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_is_said_with_the_reason(text: str, state: str, reason: str) -> None:
+    answer = _answer(text)
+    assert (answer["state"], answer["certain"]) == (state, False)
+    assert reason in str(answer["reason"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("nn.ReLU(", "is no Python expression", id="an open bracket"),
+        pytest.param("nn.ReLU", "is not a call; write a constructor call such as", id="a class"),
+        pytest.param(
+            "nn.BatchNorm2d(8, afine=True)", "has no parameter 'afine'; it has num_features, eps,", id="a misspelt name"
+        ),
+        pytest.param("nn.Sequential(nn.Linear(3))", "torch.nn.Linear lacks the argument 'out_features'", id="a part"),
+    ],
+)
+def test_a_mistake_is_an_error_that_says_what_to_write(text: str, words: str) -> None:
+    with pytest.raises(ModlintError) as caught:
+        _answer(text)
+    assert words in str(caught.value)
+
+
+def test_it_needs_neither_torch_nor_libcst_nor_networkx() -> None:
+    code = (
+        "import sys; from modlint.catalogue import Catalogue, state_of_expressions; "
+        "state_of_expressions(['nn.BatchNorm2d(8)', 'nn.Sequential(nn.ReLU())'], Catalogue.load()); "
+        "sys.exit(', '.join({'torch', 'libcst', 'networkx', 'numpy', 'click'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
