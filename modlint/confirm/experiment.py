@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from modlint.confirm import judging
 from modlint.confirm.derivative import described
-from modlint.confirm.locate import locate
+from modlint.confirm.locate import locate, operations_in, warned_operations
 from modlint.confirm.narrow import Parts
 from modlint.confirm.noise import compare
 from modlint.confirm.observables import Quantity, equal, gaps, worst
 from modlint.confirm.outcome import Aim, ranked
-from modlint.confirm.probe import reads_buffers
+from modlint.confirm.probe import reach_of
 from modlint.confirm.run import Mark, Run, run
 from modlint.trace.users import UserCodeError
 
@@ -57,6 +57,8 @@ class Experiment:
     def conduct(self) -> None:
         """Run everything and keep what was found. Raises UserCodeError when the model raises."""
         self._baseline = [self._first()]
+        if operations_in(self._a.warned):
+            self.nondeterministic += warned_operations(self.subject, self.settings)
         self._baseline.append(self._run((), "the same again"))
         self._note_noise()
         self._parts = Parts(self.subject, self.candidates, self.settings)
@@ -205,9 +207,11 @@ class Experiment:
             return judging.state_in_noise(candidate, shown, self.noise, self._a, runs[0], test)
         subject, a, b = self._pair(candidate, tie=True)
         found = gaps(a.record, b.record)
-        read = any(q is not Quantity.BUFFERS and gap.difference for q, gap in worst(found).items())
-        read = read or equal(found) or reads_buffers(subject, candidate, self.settings)
-        return self._placed(judging.state(candidate, found, a, b, read), candidate, subject)
+        if any(q is not Quantity.BUFFERS and gap.difference for q, gap in worst(found).items()):
+            reach = judging.Reach.BUFFERS
+        else:
+            reach = reach_of(subject, candidate, self.settings)
+        return self._placed(judging.state(candidate, found, a, b, reach), candidate, subject)
 
     def _parameters(self, candidate: Candidate) -> Outcome:
         if self._noisy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import torch
@@ -68,17 +69,27 @@ def unclear(candidate: Candidate, found: Gaps, noise: Mapping[Quantity, float], 
     return Outcome(candidate.reused, Level.INCONCLUSIVE, None, why, measures(found, noise), executions=executions)
 
 
-def state(candidate: Candidate, found: Gaps, a: Run, b: Run, read: bool) -> Outcome:
-    """A warned instance against copies that have only parameters in common. `read`: outputs depend on its buffers."""
+class Reach(Enum):
+    """How much of an instance the outputs of the model depend on."""
+
+    NOTHING = "nothing"
+    OUTPUT = "output"  # what the instance returns, and not what its buffers hold
+    BUFFERS = "buffers"
+
+
+def state(candidate: Candidate, found: Gaps, a: Run, b: Run, reach: Reach) -> Outcome:
+    """A warned instance against copies that have only parameters in common."""
     runs = a.own[candidate.name].executions
+    quiet = {quantity for quantity, gap in worst(found).items() if gap.difference} <= {Quantity.BUFFERS}
+    if quiet and runs < 2:
+        note = f"it ran {runs} times in this forward pass, so these inputs show nothing of its reuse"
+        return unclear(candidate, found, {}, a, note.replace("1 times", "once"))
+    if quiet and reach is Reach.NOTHING:
+        return unclear(candidate, found, {}, a, "on these inputs the outputs of the model do not depend on it at all")
     if equal(found):
-        if runs < 2:
-            note = f"it ran {runs} times in this forward pass, so these inputs show nothing of its reuse"
-            return unclear(candidate, found, {}, a, note.replace("1 times", "once"))
         note = f"its {runs} uses with state of their own give the same numbers, bit for bit: the state has no effect"
         return Outcome(candidate.reused, Level.REFUTED, Verdict.SAFE, note, measures(found, {}), executions=runs)
-    differing = {quantity for quantity, gap in worst(found).items() if gap.difference}
-    if differing == {Quantity.BUFFERS} and not read:
+    if quiet and reach is Reach.OUTPUT:
         note = "its buffers differ but no output depends on them: tracked, never read"
         return Outcome(
             candidate.reused,

@@ -25,7 +25,7 @@ from modlint.confirm.subject import loss_of
 from modlint.trace.users import user_code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from torch import nn
 
@@ -71,13 +71,13 @@ def warned_operations(subject: Subject, settings: Settings) -> list[Nondetermini
     return _followed(subject, settings)[1]
 
 
-def operations_in(caught: Sequence[warnings.WarningMessage]) -> list[str]:
+def operations_in(warned: Iterable[str]) -> list[str]:
     """The operations named by the warnings of `torch.use_deterministic_algorithms(True, warn_only=True)`."""
-    matches = [_WARNING.search(str(warning.message)) for warning in caught]
+    matches = [_WARNING.search(text) for text in warned]
     return list(dict.fromkeys(match[1] for match in matches if match is not None))
 
 
-class _Trail(TorchDispatchMode):  # type: ignore[misc]
+class Trail(TorchDispatchMode):  # type: ignore[misc]
     """Follows every operation; a module's hooks say where it runs."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -95,24 +95,32 @@ class _Trail(TorchDispatchMode):  # type: ignore[misc]
             return func(*args, **kwargs)
         path, phase = self._place()
         inputs = self._checksums((args, kwargs))
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            result = func(*args, **kwargs)
-        for operation in operations_in(caught):
-            self.warned.append(Nondeterministic(path, operation, phase, "no deterministic implementation"))
+        result = func(*args, **kwargs)
         self.steps.append(_Step(_named(func), path, phase, inputs, self._checksums(result)))
         return result
 
     @contextlib.contextmanager
     def modules(self) -> Iterator[None]:
-        """Within this, the module that runs is known."""
+        """Within this, the module that runs is known, and warnings are put down to it."""
         before = register_module_forward_pre_hook(self._begins)
         after = register_module_forward_hook(self._ends, always_call=True)
         try:
-            yield
+            with warnings.catch_warnings():
+                warnings.simplefilter("always")
+                warnings.showwarning = self._warns
+                yield
         finally:
             before.remove()
             after.remove()
+
+    def _warns(self, message: Warning | str, *_: Any, **__: Any) -> None:
+        for operation in operations_in([str(message)]):
+            if self._stack or torch._C._current_autograd_node() is not None:
+                places = [self._place()]
+            else:  # what the threads of backward warn of is told when they are done
+                places = [(s.path, s.phase) for s in self.steps if operation.startswith(s.operation.partition(".")[2])]
+            for path, phase in places or [("", "backward")]:
+                self.warned.append(Nondeterministic(path, operation, phase, "no deterministic implementation"))
 
     def _begins(self, module: nn.Module, _args: Any) -> None:
         path = self._paths.get(id(module), type(module).__name__)
@@ -167,7 +175,7 @@ def _followed(subject: Subject, settings: Settings) -> tuple[list[_Step], list[N
     """One training step of a replica, followed."""
     replica, _ = replicate(subject.model)
     subject.set_mode(replica, True)
-    trail = _Trail(replica)
+    trail = Trail(replica)
     with applied(settings), torch.enable_grad():
         seed_all(settings.seed)
         args, kwargs, _leaves = subject.fresh_inputs()

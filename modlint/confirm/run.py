@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from modlint.confirm.unshare import Unshared
 from modlint.trace.users import user_code
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from torch import nn
 
@@ -52,6 +54,7 @@ class Run:
     record: Record = field(default_factory=Record)
     own: dict[str, Own] = field(default_factory=dict)
     differentiable: bool = False
+    warned: list[str] = field(default_factory=list)  # texts of warnings
 
 
 def run(
@@ -74,7 +77,7 @@ def run(
     marked = [(mark.name, memo.get(id(mark.module), mark.module)) for mark in marks]
     result = Run(own={mark.name: Own() for mark in marks})
     model = Unshared(replica, marked, apart=apart, tie=tie, observer=derivatives)
-    with applied(settings), torch.enable_grad(), model.active():
+    with applied(settings), torch.enable_grad(), _caught(result), model.active():
         for step in range(settings.steps if steps is None else steps):
             derivatives.restart()
             _train(subject, model, settings, step, result)
@@ -87,6 +90,15 @@ def run(
         if evaluate:
             _evaluate(subject, model, settings, result.record)
     return result
+
+
+@contextlib.contextmanager
+def _caught(result: Run) -> Iterator[None]:
+    """Keep warnings from the user: they would be told once for every run."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    result.warned += dict.fromkeys(str(warning.message) for warning in caught)
 
 
 def _train(subject: Subject, model: Unshared, settings: Settings, step: int, result: Run) -> None:

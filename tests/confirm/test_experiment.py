@@ -211,6 +211,17 @@ def test_state_that_is_tracked_and_never_read_is_told_from_harm() -> None:
     assert found.note == "its buffers differ but no output depends on them: tracked, never read"
 
 
+def test_state_behind_a_dead_activation_decides_nothing() -> None:
+    class Dead(Flat):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.relu(super().forward(x) - 1e6)
+
+    for build in (lambda: nn.BatchNorm1d(4), Averaging):
+        found = outcome(Dead(build()), vectors(), Aim.STATE)
+        assert found.level is Level.INCONCLUSIVE
+        assert found.note == "on these inputs the outputs of the model do not depend on it at all"
+
+
 def test_a_cache_that_depends_on_nothing_is_refuted() -> None:
     found = outcome(Flat(Caching()), vectors(), Aim.STATE)
     assert (found.level, found.measured) == (Level.REFUTED, Verdict.SAFE)
