@@ -97,6 +97,13 @@ class _Recorder(SourceTree):
             self._reached.setdefault(importer, {})[found] = None
         return found
 
+    def forget(self, file: str) -> bool:
+        """Load a file anew when it is next asked for. Says whether no other file has looked it up."""
+        self._files.pop(file, None)
+        self._isfile.pop(file, None)
+        self._reached.pop(file, None)
+        return all(file not in found for found in self._reached.values())
+
     def behind(self, file: str) -> list[str]:
         """Every file that the models of `file` may depend on, itself among them."""
         seen = {file}
@@ -119,6 +126,14 @@ class Analyst:
         self._tree = _Recorder(sources.representation, options.search_path, self._mentioning, sources.exists)
         self._analysis: Analysis | None = None
         self._marked: dict[str, bool] = {}
+
+    def forget(self, file: str) -> None:
+        """Take notice that a file has changed. When others have looked it up, everything is interpreted anew."""
+        self._marked.pop(file, None)
+        if self._tree.forget(file) and self._analysis is not None:
+            self._analysis.forget(file)
+        else:
+            self._analysis = None
 
     def analyse(self, file: str) -> FileResult:
         """Every model of one file, judged. A fault of modlint's own is kept as `fault`; the other files go on."""

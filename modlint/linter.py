@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from modlint.graph import Place
     from modlint.ruleset import RuleSet
 
+    Codes = frozenset[str]
+
 _RESULT = "result"
 _SPANS = "spans"
 
@@ -66,18 +68,25 @@ def lint(request: Request) -> Outcome:
     sources = sources_of(request, found, around)
     linted = [name_of(config.root, file) for file in found.files]
     results = analysed(sources, linted, request, selected)
-    judged = merged(results)
-    locator = Locator(sources)
-    suppressor = Suppressor(sources, linted, rules, config, selected)
-    speaking = [item for item in map(suppressor.by_intent(locator), judged) if item.judgement.code in selected]
-    findings = [*unreadable(sources, linted, rules, selected), *located(speaking, rules, locator, set(linted))]
-    findings = suppressor.applied(findings, reused_rows(results, locator))
+    reported = findings_of(sources, linted, results, config, rules, selected)
     sources.save()
-    reported = distinct(presented(sources, findings))
     statistics = statistics_of(results, len(linted), time.perf_counter() - started)
     report = Report(reported, statistics, lines_at(sources, reported))
     faults = tuple(f"{result.file}: {result.fault}" for result in results if result.fault)
     return Outcome(report, watched(request, sources, found, around, results), found.files, faults)
+
+
+def findings_of(
+    sources: Sources, linted: list[str], results: Sequence[FileResult], config: Config, rules: RuleSet, selected: Codes
+) -> tuple[Finding, ...]:
+    """What the results say of the linted files: merged, located, suppressed, in the order of a report."""
+    locator = Locator(sources)
+    suppressor = Suppressor(sources, linted, rules, config, selected)
+    judged = map(suppressor.by_intent(locator), merged(results))
+    speaking = [item for item in judged if item.judgement.code in selected]
+    findings = [*unreadable(sources, linted, rules, selected), *located(speaking, rules, locator, set(linted))]
+    findings = suppressor.applied(findings, reused_rows(results, locator))
+    return distinct(presented(sources, findings))
 
 
 def find_files(request: Request) -> tuple[Found, Found]:
@@ -209,7 +218,7 @@ def unreadable(sources: Sources, linted: list[str], rules: RuleSet, selected: fr
     ]
 
 
-def reused_rows(results: list[FileResult], locator: Locator) -> Callable[[str], list[Location]]:
+def reused_rows(results: Sequence[FileResult], locator: Locator) -> Callable[[str], list[Location]]:
     """A function that gives the places of reused instances in a file that has directives."""
     sites: dict[str, set[Site]] = {}
     for result in results:
@@ -258,7 +267,7 @@ def lines_at(sources: Sources, findings: Sequence[Finding]) -> dict[tuple[str, i
     return found
 
 
-def statistics_of(results: list[FileResult], files: int, seconds: float) -> Statistics:
+def statistics_of(results: Sequence[FileResult], files: int, seconds: float) -> Statistics:
     """The counts of the run."""
     counts = add_up(results)
     reused = tuple((state, verdict, count) for (state, verdict), count in counts.reused)
@@ -266,7 +275,7 @@ def statistics_of(results: list[FileResult], files: int, seconds: float) -> Stat
 
 
 def watched(
-    request: Request, sources: Sources, found: Found, around: Found, results: list[FileResult]
+    request: Request, sources: Sources, found: Found, around: Found, results: Sequence[FileResult]
 ) -> tuple[str, ...]:
     """Every path whose change could change the report, for a later run to look at."""
     config = request.config

@@ -6,11 +6,9 @@ elsewhere. Names stand in findings and in the cache, so neither depends on where
 
 from __future__ import annotations
 
-import io
 import os
 import pickle
 import re
-import tokenize
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING
 from modlint.cache import Cache, is_settled, loads, signatures_of
 from modlint.errors import ModlintError
 from modlint.syntax.notebooks import Notebook, read_notebook
+from modlint.syntax.text import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
     MentionState = tuple[dict[str, list[str]], dict[str, bytes | None]]
 
-_LINE_END = re.compile("\r\n|\r|\n")
-_LINE_END_KEPT = re.compile("(\r\n|\r|\n)")
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 _REPRESENTATION = "representation"
 _MENTIONS = "mentions"
@@ -184,6 +181,11 @@ class Sources:
         """Keep a value for the cache."""
         self.fresh.append((kind, name, stamp, pickle.dumps(value, pickle.HIGHEST_PROTOCOL)))
 
+    def forget(self, name: str) -> None:
+        """Read a file anew when it is next asked for."""
+        for known in (self._digests, self._blobs, self.unreadable):
+            known.pop(name, None)
+
     def take(self, rows: Iterable[tuple[str, str, str, bytes]]) -> None:
         """Rows that another process computed."""
         for row in rows:
@@ -208,6 +210,7 @@ class Mentions:
         self._sources = sources
         self._by_name: dict[str, list[str]] = {}
         self._unread: dict[str, bytes | None] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
         if state is None:
             self._read()
         else:
@@ -241,6 +244,12 @@ class Mentions:
                     break
         return tuple(self._by_name.get(name, ())[:2])
 
+    def forget(self, file: str) -> None:
+        """Look at a file anew."""
+        for name in self._names.pop(file, ()):
+            self._by_name[name].remove(file)
+        self._unread[file] = None
+
     def _text(self, file: str) -> bytes:
         text = self._unread[file]
         if text is None:
@@ -252,24 +261,9 @@ class Mentions:
         return text
 
     def _add(self, file: str, names: Iterable[str]) -> None:
-        for name in names:
+        self._names[file] = tuple(names)
+        for name in self._names[file]:
             self._by_name.setdefault(name, []).append(file)
-
-
-def lines_of(data: bytes) -> list[str]:
-    """Source as text, split where Python ends lines. Raises nothing: what cannot be decoded is replaced."""
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-        text = data.decode(encoding, "replace")
-    except (SyntaxError, LookupError):  # an unknown encoding, or one that is not of text
-        text = data.decode("utf-8", "replace")
-    return _LINE_END.split(text)
-
-
-def line_ends_of(text: str) -> list[tuple[str, str]]:
-    """Lines of text with the line end that each has, "" for the last."""
-    parts = _LINE_END_KEPT.split(text)
-    return list(zip(parts[::2], [*parts[1::2], ""], strict=True))
 
 
 def digest_of(data: bytes) -> str:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
-import re
-import tokenize
 from typing import TYPE_CHECKING
 
 import click
 
-from modlint.sources import line_ends_of
+from modlint.syntax.text import encoding_of, indent_of, lines_with_ends, row_for_comment, with_ignore
 
 if TYPE_CHECKING:
     from modlint.findings import Finding, Report
-
-_EXISTING = re.compile(r"(#\s*modlint:\s*ignore\[)([^\]]*)(\])")
 
 
 def add_ignores(report: Report, root: str) -> int:
@@ -41,43 +36,17 @@ def add_ignores(report: Report, root: str) -> int:
 
 def with_ignores(data: bytes, findings: list[Finding]) -> bytes:
     """The source with a comment for each finding; encoding and line ends stay."""
-    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    lines = line_ends_of(data.decode(encoding))
-    open_rows = _rows_without_room(data)
-    wanted: dict[int, dict[str, None]] = {}
+    encoding = encoding_of(data)
+    lines = lines_with_ends(data.decode(encoding))
+    wanted: dict[tuple[int, bool], dict[str, None]] = {}
     for finding in findings:
-        first, last = finding.location.row, finding.location.end_row
-        row = next((row for row in range(first, last + 1) if row not in open_rows), -first)
-        wanted.setdefault(row, {})[finding.code] = None
-    for row in sorted(wanted, key=abs, reverse=True):
-        codes = list(wanted[row])
-        if row > 0:
-            lines[row - 1] = _commented(lines[row - 1], codes)
+        place = row_for_comment(data, finding.location.row, finding.location.end_row)
+        wanted.setdefault(place, {})[finding.code] = None
+    for row, above in sorted(wanted, reverse=True):
+        text, end = lines[row - 1]
+        codes = list(wanted[row, above])
+        if above:
+            lines.insert(row - 1, (f"{indent_of(text)}# modlint: ignore[{', '.join(codes)}]", end or "\n"))
         else:
-            text, end = lines[-row - 1]
-            indent = text[: len(text) - len(text.lstrip())]
-            lines.insert(-row - 1, (f"{indent}# modlint: ignore[{', '.join(codes)}]", end or "\n"))
+            lines[row - 1] = (with_ignore(text, codes), end)
     return "".join(text + end for text, end in lines).encode(encoding)
-
-
-def _commented(line: tuple[str, str], codes: list[str]) -> tuple[str, str]:
-    text, end = line
-    existing = _EXISTING.search(text)
-    if existing is None:
-        return f"{text.rstrip()}  # modlint: ignore[{', '.join(codes)}]", end
-    there = [code.strip() for code in existing[2].split(",") if code.strip()]
-    merged = ", ".join(dict.fromkeys([*there, *codes]))
-    return f"{text[: existing.start(2)]}{merged}{text[existing.end(2) :]}", end
-
-
-def _rows_without_room(data: bytes) -> frozenset[int]:
-    """Rows at whose end no comment can stand: inside of a string, or before a continuation."""
-    rows: set[int] = set()
-    for token in tokenize.tokenize(io.BytesIO(data).readline):
-        if token.start[0] != token.end[0] and token.type not in {tokenize.NEWLINE, tokenize.NL}:
-            rows.update(range(token.start[0], token.end[0]))
-    text, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    for row, (line, _end) in enumerate(line_ends_of(data.decode(text)), start=1):
-        if line.rstrip().endswith("\\"):
-            rows.add(row)
-    return frozenset(rows)

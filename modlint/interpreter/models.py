@@ -87,6 +87,10 @@ class Analysis:
         m.begin(self._budget)
         return results
 
+    def forget(self, path: str) -> None:
+        """Run a file anew when it is next needed. Right only while no other file has looked it up."""
+        self._m.files.pop(path, None)
+
     # -- roots ---------------------------------------------------------------------------------------------------
 
     def _class(self, cls: ClassV, restricted: bool) -> Iterator[ModelResult]:

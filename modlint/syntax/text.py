@@ -1,0 +1,64 @@
+"""Source bytes as text: lines with the ends that Python sees, and where a comment can be put."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+
+_LINE_END = re.compile("\r\n|\r|\n")
+_LINE_END_KEPT = re.compile("(\r\n|\r|\n)")
+_EXISTING = re.compile(r"(#\s*modlint:\s*ignore\[)([^\]]*)(\])")
+
+
+def encoding_of(data: bytes) -> str:
+    """The declared encoding; UTF-8 where the declaration is wrong."""
+    try:
+        return tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+    except SyntaxError:
+        return "utf-8"
+
+
+def lines_of(data: bytes) -> list[str]:
+    """The lines, without their ends. What cannot be decoded is replaced."""
+    return _LINE_END.split(data.decode(encoding_of(data), "replace"))
+
+
+def lines_with_ends(text: str) -> list[tuple[str, str]]:
+    """The lines, each with the end that it has, "" for the last."""
+    parts = _LINE_END_KEPT.split(text)
+    return list(zip(parts[::2], [*parts[1::2], ""], strict=True))
+
+
+def row_for_comment(data: bytes, first: int, last: int) -> tuple[int, bool]:
+    """Where a comment for the rows `first` to `last` goes: at the end of a row, or (True) on a new line above it."""
+    full = rows_without_room(data)
+    row = next((row for row in range(first, last + 1) if row not in full), None)
+    return (first, True) if row is None else (row, False)
+
+
+def rows_without_room(data: bytes) -> frozenset[int]:
+    """Rows at whose end no comment can stand: inside of a string, or before a continuation."""
+    rows = {row for row, line in enumerate(lines_of(data), start=1) if line.rstrip().endswith("\\")}
+    try:
+        for token in tokenize.tokenize(io.BytesIO(data).readline):
+            if token.start[0] != token.end[0] and token.type not in {tokenize.NEWLINE, tokenize.NL}:
+                rows.update(range(token.start[0], token.end[0]))
+    except (tokenize.TokenError, SyntaxError):
+        pass  # nothing is known of the rest, which is ML901 anyway
+    return frozenset(rows)
+
+
+def with_ignore(line: str, codes: list[str]) -> str:
+    """A line with a suppression at its end, or with the codes added to the one that it has."""
+    existing = _EXISTING.search(line)
+    if existing is None:
+        return f"{line.rstrip()}  # modlint: ignore[{', '.join(codes)}]"
+    there = [code.strip() for code in existing[2].split(",") if code.strip()]
+    merged = ", ".join(dict.fromkeys([*there, *codes]))
+    return f"{line[: existing.start(2)]}{merged}{line[existing.end(2) :]}"
+
+
+def indent_of(line: str) -> str:
+    """The white space at the start of a line."""
+    return line[: len(line) - len(line.lstrip())]
