@@ -50,9 +50,11 @@ def trace_symbolically(model: torch.nn.Module, inputs: Inputs | None) -> Traced:
     odd = next((d for v, d in _values(inputs) if not isinstance(v, (torch.Tensor, *_PLAIN))), None)
     if odd is not None:
         return Traced(reason=f"fx has no stand-in for the argument {odd}")
-    opaque = next((type(m).__name__ for m in model.modules() if _is_opaque(m)), None)
-    if opaque is not None:
-        return Traced(reason=f"{opaque} runs modules that fx does not see into")
+    for module in model.modules():
+        if _is_opaque(module):
+            return Traced(reason=f"{type(module).__name__} runs modules that fx does not see into")
+        if _has_hooks(module):
+            return Traced(reason=f"{type(module).__name__} has hooks, which fx does not run")
     watched = [module for module in model.modules() if not has_entry(module)]
     before = [seen_attributes(module) for module in watched]
     rng = torch.get_rng_state()
@@ -101,6 +103,14 @@ def _is_opaque(module: torch.nn.Module) -> bool:
         return False
     inner = [name for name in module._modules if name != "parametrizations"]
     return bool(inner) and module.__module__.startswith("torch.nn.modules.")
+
+
+def _has_hooks(module: torch.nn.Module) -> bool:
+    """Whether a user's hook hangs on a leaf (those of torch itself, such as spectral_norm, run nothing)."""
+    if not module.__module__.startswith("torch.") or isinstance(module, torch.nn.Sequential):
+        return False
+    hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+    return any(not type(hook).__module__.startswith("torch.") for hook in hooks)
 
 
 def _constants(model: torch.nn.Module, inputs: Inputs | None) -> dict[str, Any]:
