@@ -103,10 +103,10 @@ def find_files(request: Request) -> tuple[Found, Found]:
     return found, found
 
 
-def sources_of(request: Request, found: Found, around: Found) -> Sources:
-    """The tree, ready to be read."""
+def sources_of(request: Request, found: Found, around: Found, unsaved: dict[str, bytes] | None = None) -> Sources:
+    """The tree, ready to be read. An editor keeps its own `unsaved` texts, by name."""
     root = request.config.root
-    overlays = {name_of(root, path): data for path, data in request.overlays.items()}
+    overlays = {name_of(root, path): data for path, data in request.overlays.items()} if unsaved is None else unsaved
     files = {name_of(root, file) for file in (*found.files, *around.files)} | set(overlays)
     return Sources(Setup(root, tuple(sorted(files)), request.cache_folder, package_stamp(), overlays))
 
