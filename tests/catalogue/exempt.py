@@ -38,6 +38,7 @@ WITHOUT_ENTRY = {
 _NO_FORWARD = "has no forward: what it holds is taken out and called"
 _UNCOPIED = "its packed weight does not survive a deep copy, so two calls cannot be compared"
 
+_COMPILED = "read from source: its operator has to be compiled for the torch that is installed"
 _QCONFIG = "its entry says that the state after it is unknown"
 
 # Entries without a measured case.
@@ -48,6 +49,10 @@ UNMEASURED = {
     "torch.nn.ParameterList": _NO_FORWARD,
     "torch.nn.parallel.DistributedDataParallel": "needs a process group; it runs the module that it is given once",
     "torch.compile": "needs a compiler; what it returns runs the module that it is given",
+    "torchvision.ops.DeformConv2d": _COMPILED,
+    "torchvision.ops.PSRoIAlign": _COMPILED,
+    "torchvision.ops.PSRoIPool": _COMPILED,
+    "torchvision.ops.RoIPool": _COMPILED,
     "torch.ao.quantization.convert": _QCONFIG,
     "torch.ao.quantization.fuse_modules": _QCONFIG,
     "torch.ao.quantization.fuse_modules_qat": _QCONFIG,

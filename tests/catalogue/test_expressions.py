@@ -82,7 +82,7 @@ def test_a_stack_copies_its_layer_and_keeps_its_norm() -> None:
         pytest.param("mine.Block(3)", "unknown", "the catalogue has no entry for mine.Block", id="an unknown class"),
         pytest.param("nn.Sequential(block, nn.ReLU())", "unknown", "something of which the class is not known",
                      id="an unknown child"),
-        pytest.param("nn.utils.weight_norm(layer)", "unknown", "that torch.nn.utils.weight_norm is given", id="wrapped"),
+        pytest.param("nn.utils.weight_norm(m)", "unknown", "torch.nn.utils.weight_norm is given", id="wrapped"),
         pytest.param("torch.ao.quantization.prepare(nn.Linear(3, 3))", "unknown", "depends on the qconfig",
                      id="a function of unknown effect"),
         pytest.param("blocks[0](3)", "unknown", "not the call of a class or function that can be named", id="no name"),

@@ -24,26 +24,40 @@ if TYPE_CHECKING:
 
     from catalogue.measure import Case
 
-# What has to be imported for the cases of a library that need not be there.
+# The case modules of each file of entries.
+LIBRARIES: dict[str, tuple[ModuleType, ...]] = {
+    "torch": (torch_nn, torch_nn_utils),
+    "torch.ao": (torch_ao,),
+    "torchvision": (torchvision_ops,),
+    "timm": (timm_layers,),
+    "transformers": (transformers_activations,),
+    "torchmetrics": (torchmetrics_metrics,),
+    "einops": (einops_layers,),
+}
+
+# What the cases of a library name, for those that need not be installed.
 _OPTIONAL = {
-    "torchvision.ops": torchvision_ops,
-    "timm.layers": timm_layers,
-    "transformers.pytorch_utils": transformers_activations,
-    "torchmetrics.classification": torchmetrics_metrics,
-    "einops.layers.torch": einops_layers,
+    "torchvision": "torchvision.ops",
+    "timm": "timm.layers",
+    "transformers": "transformers.pytorch_utils",
+    "torchmetrics": "torchmetrics.classification",
+    "einops": "einops.layers.torch",
 }
 
 
 def every() -> Iterator[Case]:
     """The cases of torch, and of every other library that is installed."""
-    for module in (torch_nn, torch_nn_utils, torch_ao, *_installed()):
-        yield from module.cases()
+    for library, modules in LIBRARIES.items():
+        if library in _OPTIONAL and not _imported(library):
+            continue
+        for module in modules:
+            yield from module.cases()
 
 
-def _installed() -> Iterator[ModuleType]:
-    for name, module in _OPTIONAL.items():
-        package = name.partition(".")[0]
-        if importlib.util.find_spec(package) is not None:
-            importlib.import_module(name)
-            NAMESPACE[package] = importlib.import_module(package)
-            yield module
+def _imported(library: str) -> bool:
+    """Whether the library is installed; if so the expressions of the cases can name it."""
+    if importlib.util.find_spec(library) is None:
+        return False
+    importlib.import_module(_OPTIONAL[library])
+    NAMESPACE[library] = importlib.import_module(library)
+    return True

@@ -64,6 +64,7 @@ def _norms() -> Iterator[Case]:
     tracking = [f"{text}{more}" for text in affine for more in ("", ", track_running_stats=False", ", momentum=0.0")]
     yield from _case("BatchNormAct2d SyncBatchNormAct SplitBatchNorm2d", _IMAGE, *tracking)
     yield from _case("BatchNormAct2d", _IMAGE, *drops)
+    yield from _case("convert_sync_batchnorm", _IMAGE, "torch.nn.BatchNorm2d(8)", "timm.layers.BatchNormAct2d(8)")
     yield from _case("EvoNorm2dB0 EvoNorm2dB1 EvoNorm2dB2", _IMAGE, "8", "8, apply_act=False")
     yield from _case("EvoNorm2dS0 EvoNorm2dS0a EvoNorm2dS1 EvoNorm2dS1a EvoNorm2dS2 EvoNorm2dS2a", _IMAGE, "8, 2")
     yield from _case("FilterResponseNormAct2d FilterResponseNormTlu2d", _IMAGE, "8")
