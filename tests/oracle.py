@@ -502,7 +502,7 @@ def _tensors(module: nn.Module) -> Iterator[tuple[tuple[int, str], torch.Tensor,
 def _site() -> tuple[str, int] | None:
     frame = sys._getframe(1)
     while frame is not None:
-        if frame.f_code.co_filename.startswith(str(FIXTURES)):
+        if frame.f_code.co_filename.startswith(f"{FIXTURES}/"):
             return Path(frame.f_code.co_filename).relative_to(FIXTURES).as_posix(), frame.f_lineno
         frame = frame.f_back  # type: ignore[assignment]
     return None
