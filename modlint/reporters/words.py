@@ -25,8 +25,8 @@ def story(finding: Finding) -> tuple[Step, ...]:
     """Creation and uses in the order in which they happen."""
     steps = [] if finding.created is None else [Step(finding.created, "created here")]
     for number, use in enumerate(finding.uses, start=1):
-        within = f", in {use.within}" if use.within else ""
-        steps.append(Step(use.location, f"use {number}{within}"))
+        what = f"use {number}" if len(finding.uses) > 1 else "used here"
+        steps.append(Step(use.location, f"{what}, in {use.within}" if use.within else what))
     return tuple(steps)
 
 
