@@ -45,11 +45,12 @@ _LIMITS = Limits(seconds=120.0)
 
 @dataclass(frozen=True, slots=True)
 class TraceEvidence:
-    """The merged findings (unsorted), a note for every model that could not be traced, and how many could."""
+    """The merged findings (unsorted), a note for every model that could not be traced, how many could, and which."""
 
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     traced: int
+    requests: tuple[Request, ...] = ()
 
 
 def trace_tree(
@@ -64,17 +65,17 @@ def trace_tree(
     tree = _Tree(files, config)
     merger = _Merger(list(findings), tree)
     notes: list[str] = []
-    traced = 0
+    traced: list[Request] = []
     for file, requests in _requests(tree, config).items():
         for request, result in zip(requests, traced_all(requests, limits), strict=True):
             if isinstance(result, ModlintError):
                 if not _needs_arguments(result) or request in tree.configured:
                     notes.append(f"{_shown(request, config)} was not traced: {result.message.splitlines()[0]}")
                 continue
-            traced += 1
+            traced.append(request)
             result.target = _shown(request, config)
             merger.merge(result, tree.model(result, file))
-    return TraceEvidence(tuple(merger.result()), tuple(notes), traced)
+    return TraceEvidence(tuple(merger.result()), tuple(notes), len(traced), tuple(traced))
 
 
 def _needs_arguments(error: ModlintError) -> bool:

@@ -141,8 +141,9 @@ class LiveModel:
 
 def _functions(spaces: Iterable[Mapping[str, Any]]) -> list[FunctionType]:
     """The functions in namespaces, also those inside static and class methods."""
-    plain = [getattr(value, "__func__", value) for space in spaces for value in list(space.values())]
-    return [value for value in plain if isinstance(value, FunctionType)]
+    values = [value for space in spaces for value in list(space.values())]
+    plain = [value.__func__ if type(value) in {staticmethod, classmethod} else value for value in values]
+    return [value for value in plain if type(value) is FunctionType]
 
 
 _CONTAINERS = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ModuleDict)
@@ -156,8 +157,8 @@ def _user_classes(modules: Iterable[torch.nn.Module]) -> list[type]:
 def globals_of(cls: type) -> Mapping[str, Any]:
     """The names of the module that defines a class."""
     for function in vars(cls).values():
-        space = getattr(function, "__globals__", None)
-        if isinstance(space, dict) and space.get("__name__") == cls.__module__:
+        space = function.__globals__ if type(function) is FunctionType else {}
+        if space.get("__name__") == cls.__module__:
             return space
     return vars(sys.modules.get(cls.__module__, object))
 
@@ -171,11 +172,11 @@ def _mark(found: dict[int, Origin], values: Iterable[Any], origin: Origin) -> No
 
 def _held(value: Any) -> list[torch.nn.Module]:
     """The modules in a value: itself, or what a plain list or dict holds."""
-    if isinstance(value, (list, tuple)):
+    if type(value) in {list, tuple}:
         items: Iterable[Any] = value
     else:
         items = value.values() if type(value) is dict else (value,)
-    return [item for item in items if isinstance(item, torch.nn.Module)]
+    return [item for item in items if issubclass(type(item), torch.nn.Module)]
 
 
 def _name_in_source(module: torch.nn.Module, root: torch.nn.Module) -> str:

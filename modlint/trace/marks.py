@@ -71,10 +71,17 @@ def _mark(value: Any, depth: int = 2) -> Any:
         return (len(value), tuple(id(item) for _, item in zip(range(_ITEMS), value, strict=False)))
     if isinstance(value, dict):
         return (len(value), tuple(id(item) for _, item in zip(range(_ITEMS), value.values(), strict=False)))
-    inner = getattr(value, "__dict__", None) if depth and not isinstance(value, (type, torch.nn.Module)) else None
-    if isinstance(inner, dict) and not callable(value):
-        return tuple((name, id(item), _mark(item, depth - 1)) for name, item in inner.items())
-    return None
+    if not depth or isinstance(value, (type, torch.nn.Module)) or callable(value):
+        return None
+    return tuple((name, id(item), _mark(item, depth - 1)) for name, item in _contents(value).items())
+
+
+def _contents(value: Any) -> dict[str, Any]:
+    """The attributes of a plain object."""
+    try:
+        return dict(vars(value))
+    except TypeError:  # it has no __dict__
+        return {}
 
 
 def same(one: Any, other: Any, depth: int = 8) -> bool:
@@ -99,7 +106,7 @@ def same(one: Any, other: Any, depth: int = 8) -> bool:
         case list() | tuple() | deque():
             return len(one) == len(other) and all(same(a, b, depth - 1) for a, b in zip(one, other, strict=True))
         case _:
-            return same(getattr(one, "__dict__", None), getattr(other, "__dict__", None), depth - 1)
+            return same(_contents(one), _contents(other), depth - 1)
 
 
 def same_tensor(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -1,0 +1,591 @@
+"""The zoo: does the trace pass count right on real architectures, what does it cost, does the static pass agree?
+
+    python benchmarks/zoo.py run torchvision --out benchmarks/results/zoo-torchvision.jsonl
+    python benchmarks/zoo.py table benchmarks/results/zoo-*.jsonl
+
+Needs torch (CPU) and, each with `pip install --no-deps`: torchvision, timm, transformers, monai and what they import
+(safetensors, huggingface_hub, tokenizers, einops, regex, requests, pillow, ...). No weights are downloaded: models are
+built on the meta device where they allow it, else on the CPU, transformers in tiny configurations.
+
+A torchvision whose compiled operators do not load beside this torch is given a Python `nms`; nothing else is replaced.
+
+For each model: an independent count of executions by forward hooks; the fx pass and the recorded pass of modlint, each
+on its own; the times of both, of one plain forward and of plain `torch.fx.symbolic_trace`; and the static pass's graph
+of the same class or factory, instance by instance.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+import warnings
+from collections import Counter
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from modlint.catalogue import Catalogue
+from modlint.interpreter import Analysis
+from modlint.sources import Mentions, Setup, Sources
+from modlint.syntax.tree import SourceTree
+from modlint.trace.corridor import recorded_pass, symbolic_pass, trace_model
+from modlint.trace.inputs import Inputs
+from modlint.trace.isolate import copy_of, same_random_state
+from modlint.trace.live import LiveModel
+from modlint.trace.matching import Places, pairs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SECONDS = 90  # for one model
+_FAR = 40  # disagreements kept per model
+
+Entry = tuple[str, "Callable[[], nn.Module]", "Callable[[], Inputs]", str]  # name, builder, inputs, static factory
+
+
+def operators() -> None:
+    """Let torchvision import where its compiled operators do not load: an `nms` in Python, and no check for them."""
+    try:
+        importlib.import_module("torchvision")
+        return
+    except RuntimeError:
+        for name in [name for name in sys.modules if name.startswith("torchvision")]:
+            del sys.modules[name]
+    library = torch.library.Library("torchvision", "DEF")
+    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library.impl("nms", _nms, "CPU")
+    globals()["_library"] = library
+    extension = importlib.import_module("torchvision.extension")
+    extension._assert_has_ops = lambda: None  # type: ignore[attr-defined]
+    importlib.import_module("torchvision.ops.boxes")._assert_has_ops = lambda: None  # type: ignore[attr-defined]
+
+
+def _nms(boxes: torch.Tensor, scores: torch.Tensor, threshold: float) -> torch.Tensor:
+    from torchvision.ops import box_iou
+
+    order = scores.argsort(descending=True)
+    kept = []
+    while order.numel():
+        kept.append(order[0])
+        order = order[1:][box_iou(boxes[order[0]][None], boxes[order[1:]])[0] <= threshold]
+    return torch.stack(kept) if kept else torch.empty(0, dtype=torch.int64)
+
+
+# The families ---------------------------------------------------------------------------------------------------------
+
+
+def torchvision_entries() -> Iterator[Entry]:
+    """Every classification, segmentation, detection, video and optical-flow builder but quantised ones."""
+    operators()
+    import torchvision
+
+    for name in torchvision.models.list_models():
+        builder = torchvision.models.get_model_builder(name)
+        module = builder.__module__
+        if "quantization" in module:
+            continue
+        kwargs: dict[str, Any] = {"weights": None}
+        if "weights_backbone" in inspect.signature(builder).parameters:
+            kwargs["weights_backbone"] = None
+        if "detection" in module:
+            if "ssd" not in name:
+                kwargs |= {"min_size": 96, "max_size": 96}
+            yield name, _on_cpu(builder, kwargs), _detection_inputs, name
+        elif "optical_flow" in module:
+            yield name, _on_meta(builder, kwargs), _two_images, name
+        elif "video" in module:
+            yield name, _on_meta(builder, kwargs), _clip(name), name
+        else:
+            yield name, _on_meta(builder, kwargs), _image(299 if "inception" in name else 224), name
+
+
+def timm_entries() -> Iterator[Entry]:
+    """About 330 of timm's models, evenly spread over the sorted list."""
+    operators()
+    import timm
+
+    names = timm.list_models()
+    stride = max(len(names) // 330, 1)
+    for name in names[::stride]:
+        yield name, _on_meta(timm.create_model, {"model_name": name, "pretrained": False}), _timm_inputs(name), ""
+
+
+def transformers_entries() -> Iterator[Entry]:
+    """Every architecture of AutoModel that takes a tiny configuration by the usual attribute names."""
+    operators()
+    import transformers
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
+
+    for kind in sorted(MODEL_MAPPING_NAMES):
+        yield f"transformers/{kind}", _tiny(transformers, kind), _hf_inputs, ""
+
+
+def monai_entries() -> Iterator[Entry]:
+    """MONAI's networks, with arguments as its documentation and tests build them."""
+    nets = importlib.import_module("monai.networks.nets")
+    for name, kwargs, shape in _MONAI:
+        if hasattr(nets, name):
+            yield f"monai/{name}", _on_cpu(getattr(nets, name), kwargs), _shaped(shape), ""
+
+
+_MONAI: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
+    ("UNet", {"spatial_dims": 2, "in_channels": 1, "out_channels": 2, "channels": (4, 8, 16), "strides": (2, 2)}, (2, 1, 32, 32)),
+    ("UNet", {"spatial_dims": 3, "in_channels": 1, "out_channels": 2, "channels": (4, 8, 16), "strides": (2, 2), "num_res_units": 2}, (2, 1, 16, 16, 16)),
+    ("BasicUNet", {"spatial_dims": 2, "features": (4, 4, 8, 8, 16, 4)}, (2, 1, 32, 32)),
+    ("BasicUNetPlusPlus", {"spatial_dims": 2, "features": (4, 4, 8, 8, 16, 4)}, (2, 1, 32, 32)),
+    ("AttentionUnet", {"spatial_dims": 2, "in_channels": 1, "out_channels": 2, "channels": (4, 8, 16), "strides": (2, 2)}, (2, 1, 32, 32)),
+    ("DynUNet", {"spatial_dims": 2, "in_channels": 1, "out_channels": 2, "kernel_size": [3, 3, 3], "strides": [1, 2, 2], "upsample_kernel_size": [2, 2]}, (2, 1, 32, 32)),
+    ("SegResNet", {"spatial_dims": 2, "init_filters": 8}, (2, 1, 32, 32)),
+    ("SegResNetVAE", {"input_image_size": (32, 32), "spatial_dims": 2, "init_filters": 8}, (2, 1, 32, 32)),
+    ("SegResNetDS", {"spatial_dims": 2, "init_filters": 8, "blocks_down": (1, 2, 2)}, (2, 1, 32, 32)),
+    ("VNet", {"spatial_dims": 2}, (2, 1, 32, 32)),
+    ("UNETR", {"in_channels": 1, "out_channels": 2, "img_size": 32, "hidden_size": 24, "mlp_dim": 48, "num_heads": 4, "spatial_dims": 2}, (2, 1, 32, 32)),
+    ("SwinUNETR", {"in_channels": 1, "out_channels": 2, "feature_size": 12, "spatial_dims": 2}, (2, 1, 64, 64)),
+    ("ViT", {"in_channels": 1, "img_size": (32, 32), "patch_size": (8, 8), "hidden_size": 24, "mlp_dim": 48, "num_layers": 2, "num_heads": 4, "spatial_dims": 2}, (2, 1, 32, 32)),
+    ("ViTAutoEnc", {"in_channels": 1, "img_size": (32, 32), "patch_size": (8, 8), "hidden_size": 24, "mlp_dim": 48, "num_layers": 2, "num_heads": 4, "spatial_dims": 2}, (2, 1, 32, 32)),
+    ("ResNet", {"block": "basic", "layers": [1, 1, 1, 1], "block_inplanes": [4, 8, 16, 32], "spatial_dims": 2}, (2, 3, 32, 32)),
+    ("resnet18", {"spatial_dims": 2, "n_input_channels": 1}, (2, 1, 64, 64)),
+    ("resnet50", {"spatial_dims": 2, "n_input_channels": 1}, (2, 1, 64, 64)),
+    ("DenseNet121", {"spatial_dims": 2, "in_channels": 1, "out_channels": 2}, (2, 1, 64, 64)),
+    ("SENet154", {"spatial_dims": 2, "in_channels": 1, "num_classes": 2}, (2, 1, 64, 64)),
+    ("SEResNet50", {"spatial_dims": 2, "in_channels": 1, "num_classes": 2}, (2, 1, 64, 64)),
+    ("EfficientNetBN", {"model_name": "efficientnet-b0", "spatial_dims": 2, "in_channels": 1, "pretrained": False}, (2, 1, 64, 64)),
+    ("HighResNet", {"spatial_dims": 2}, (2, 1, 32, 32)),
+    ("AutoEncoder", {"spatial_dims": 2, "in_channels": 1, "out_channels": 1, "channels": (4, 8), "strides": (2, 2)}, (2, 1, 32, 32)),
+    ("VarAutoEncoder", {"spatial_dims": 2, "in_shape": (1, 32, 32), "out_channels": 1, "latent_size": 4, "channels": (4, 8), "strides": (2, 2)}, (2, 1, 32, 32)),
+    ("AutoencoderKL", {"spatial_dims": 2, "channels": (8, 8), "attention_levels": (False, True), "num_res_blocks": 1, "norm_num_groups": 4}, (2, 1, 32, 32)),
+    ("VQVAE", {"spatial_dims": 2, "in_channels": 1, "out_channels": 1, "channels": (8, 8), "num_res_layers": 1, "num_res_channels": (8, 8), "num_embeddings": 8, "embedding_dim": 8}, (2, 1, 32, 32)),
+    ("Classifier", {"in_shape": (1, 32, 32), "classes": 2, "channels": (4, 8), "strides": (2, 2)}, (2, 1, 32, 32)),
+    ("Discriminator", {"in_shape": (1, 32, 32), "channels": (4, 8), "strides": (2, 2)}, (2, 1, 32, 32)),
+    ("Regressor", {"in_shape": (1, 32, 32), "out_shape": (2,), "channels": (4, 8), "strides": (2, 2)}, (2, 1, 32, 32)),
+    ("Generator", {"latent_shape": (8,), "start_shape": (4, 8, 8), "channels": (4, 1), "strides": (2, 2)}, (2, 8)),
+    ("FullyConnectedNet", {"in_channels": 8, "out_channels": 2, "hidden_channels": [4, 4]}, (2, 8)),
+    ("TorchVisionFCModel", {"model_name": "resnet18", "num_classes": 2}, (2, 3, 64, 64)),
+    ("FlexibleUNet", {"in_channels": 3, "out_channels": 2, "backbone": "efficientnet-b0", "spatial_dims": 2}, (2, 3, 64, 64)),
+    ("MedNeXtSmall", {"spatial_dims": 2, "in_channels": 1, "out_channels": 2}, (2, 1, 32, 32)),
+    ("MILModel", {"num_classes": 2, "mil_mode": "att", "pretrained": False}, (2, 2, 3, 64, 64)),
+    ("PatchDiscriminator", {"spatial_dims": 2, "channels": 8, "in_channels": 1, "num_layers_d": 2}, (2, 1, 32, 32)),
+    ("MultiScalePatchDiscriminator", {"num_d": 2, "num_layers_d": 2, "spatial_dims": 2, "channels": 8, "in_channels": 1, "minimum_size_im": 64}, (2, 1, 64, 64)),
+    ("RegUNet", {"spatial_dims": 2, "in_channels": 1, "num_channel_initial": 4, "depth": 2}, (2, 1, 32, 32)),
+    ("LocalNet", {"spatial_dims": 2, "in_channels": 1, "out_channels": 2, "num_channel_initial": 4, "extract_levels": (0, 1)}, (2, 1, 32, 32)),
+    ("GlobalNet", {"image_size": (32, 32), "spatial_dims": 2, "in_channels": 2, "num_channel_initial": 4, "depth": 2}, (2, 2, 32, 32)),
+    ("VoxelMorphUNet", {"spatial_dims": 2, "in_channels": 2, "unet_out_channels": 4, "channels": (4, 4, 4, 4, 4, 4), "final_conv_channels": (4, 4)}, (2, 2, 32, 32)),
+]  # fmt: skip
+
+FAMILIES: dict[str, Callable[[], Iterator[Entry]]] = {
+    "torchvision": torchvision_entries,
+    "timm": timm_entries,
+    "transformers": transformers_entries,
+    "monai": monai_entries,
+}
+
+
+def _on_cpu(builder: Callable[..., Any], kwargs: dict[str, Any]) -> Callable[[], nn.Module]:
+    return lambda: builder(**kwargs)
+
+
+def _on_meta(builder: Callable[..., Any], kwargs: dict[str, Any]) -> Callable[[], nn.Module]:
+    """Built on the meta device; on the CPU where the constructor needs values."""
+
+    def build() -> nn.Module:
+        try:
+            with torch.device("meta"):
+                return builder(**kwargs)
+        except (RuntimeError, NotImplementedError, ValueError, TypeError):
+            return builder(**kwargs)
+
+    return build
+
+
+def _image(size: int) -> Callable[[], Inputs]:
+    return _shaped((2, 3, size, size))
+
+
+def _shaped(shape: tuple[int, ...]) -> Callable[[], Inputs]:
+    return lambda: Inputs.of([torch.randn(shape, generator=torch.Generator().manual_seed(0))])
+
+
+def _clip(name: str) -> Callable[[], Inputs]:
+    size = 224 if "mvit" in name or "swin" in name else 112
+    return _shaped((2, 3, 16, size, size))
+
+
+def _two_images() -> Inputs:
+    return Inputs.of([torch.rand(1, 3, 128, 128), torch.rand(1, 3, 128, 128)])
+
+
+def _detection_inputs() -> Inputs:
+    images = [torch.rand(3, 96, 96), torch.rand(3, 96, 96)]
+    box = torch.tensor([[10.0, 10.0, 60.0, 60.0]])
+    target = {"boxes": box, "labels": torch.tensor([1]), "masks": torch.ones(1, 96, 96, dtype=torch.uint8)}
+    target["keypoints"] = torch.tensor([[[20.0, 20.0, 1.0]] * 17])
+    return Inputs.of([images, [dict(target), dict(target)]])
+
+
+def _timm_inputs(name: str) -> Callable[[], Inputs]:
+    def make() -> Inputs:
+        import timm
+
+        config = timm.get_pretrained_cfg(name)
+        return _shaped((2, *(config.input_size if config is not None else (3, 224, 224))))()
+
+    return make
+
+
+_TINY = {
+    "hidden_size": 32, "d_model": 32, "dim": 32, "n_embd": 32, "embed_dim": 32, "embedding_size": 32, "d_embed": 32,
+    "num_hidden_layers": 2, "n_layer": 2, "n_layers": 2, "num_layers": 2, "encoder_layers": 2, "decoder_layers": 2,
+    "num_decoder_layers": 2, "num_encoder_layers": 2,
+    "num_attention_heads": 4, "n_head": 4, "n_heads": 4, "num_heads": 4, "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "d_kv": 8,
+    "intermediate_size": 37, "ffn_dim": 37, "d_ff": 37, "encoder_ffn_dim": 37, "decoder_ffn_dim": 37, "hidden_dim": 37,
+    "vocab_size": 99, "max_position_embeddings": 64, "n_positions": 64, "image_size": 32, "patch_size": 8,
+    "num_experts": 4, "num_local_experts": 4, "n_routed_experts": 4,
+}  # fmt: skip
+_PLAIN = (int, float)
+
+
+def _tiny(transformers: Any, kind: str) -> Callable[[], nn.Module]:
+    def build() -> nn.Module:
+        from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+        default = CONFIG_MAPPING[kind]()
+        changes = {k: v for k, v in _TINY.items() if isinstance(getattr(default, k, None), _PLAIN)}
+        config = CONFIG_MAPPING[kind](**changes)
+        for name in ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"):
+            if isinstance(getattr(config, name, None), int) and getattr(config, name) >= 99:
+                setattr(config, name, 1)
+        with torch.device("meta"):
+            model: nn.Module = transformers.AutoModel.from_config(config)
+        parameters = sum(p.numel() for p in model.parameters())
+        if parameters > 30_000_000:
+            raise NotTiny(f"{parameters / 1e6:.0f} million parameters are left in the tiny configuration")
+        torch.manual_seed(0)
+        return transformers.AutoModel.from_config(config)  # type: ignore[no-any-return]
+
+    return build
+
+
+class NotTiny(Exception):
+    """The usual attribute names did not shrink the configuration."""
+
+
+def _hf_inputs(model: Any = None) -> Inputs:
+    ids = torch.arange(16).reshape(2, 8) % 90 + 2
+    main = getattr(model, "main_input_name", "input_ids")
+    size = getattr(model.config, "image_size", 32)
+    side = size if isinstance(size, int) else 32
+    given: dict[str, Any] = {"input_ids": ids}
+    if main == "pixel_values":
+        given = {"pixel_values": torch.randn(2, getattr(model.config, "num_channels", 3), side, side)}
+    elif main == "input_values":
+        given = {"input_values": torch.randn(2, 4000)}
+    elif main == "input_features":
+        given = {"input_features": torch.randn(2, getattr(model.config, "num_mel_bins", 80), 3000)}
+    names = inspect.signature(model.forward).parameters
+    if "decoder_input_ids" in names:
+        given["decoder_input_ids"] = ids
+    if "pixel_values" in names and main == "input_ids" and hasattr(model.config, "vision_config"):
+        given["pixel_values"] = torch.randn(2, 3, 32, 32)
+    return Inputs.of((), given)
+
+
+# One model ------------------------------------------------------------------------------------------------------------
+
+
+def examined(entry: Entry, static: StaticPass | None) -> dict[str, Any]:
+    """Everything that is measured of one model."""
+    name, build, make_inputs, factory = entry
+    row: dict[str, Any] = {"name": name}
+    began = time.perf_counter()
+    try:
+        with _alarm(SECONDS):
+            model = build()
+            inputs = _hf_inputs(model) if make_inputs is _hf_inputs else make_inputs()
+    except Exception as error:  # the model's own constructor, in a benchmark
+        return {**row, "not_built": _short(error)}
+    meta = any(p.is_meta for p in model.parameters())
+    inputs = inputs.to("meta") if meta else inputs
+    row |= {"device": "meta" if meta else "cpu", "parameters": sum(p.numel() for p in model.parameters())}
+    try:
+        with _alarm(SECONDS), same_random_state():
+            row["hooks"] = hooks = _hook_counts(model, inputs)
+    except Exception as error:
+        return {**row, "not_run": _short(error)}
+    try:
+        with _alarm(SECONDS):
+            row |= _traced(model, inputs, hooks)
+    except Exception as error:
+        row |= {"failed": _short(error), "where": traceback.format_exc()[-600:]}
+    try:
+        with _alarm(SECONDS):
+            row |= _static(model, inputs, static, factory)
+    except Exception as error:
+        row |= {"static_failed": _short(error)}
+    row["hooks"] = sum(hooks.values())
+    row["seconds"] = round(time.perf_counter() - began, 2)
+    return row
+
+
+def _short(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:300]
+
+
+@contextlib.contextmanager
+def _alarm(seconds: int) -> Iterator[None]:
+    def late(*_: Any) -> None:
+        raise TimeoutError(f"more than {seconds} s")
+
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
+def _hook_counts(model: nn.Module, inputs: Inputs) -> Counter[str]:
+    """Executions by path, from forward hooks on a copy: independent of everything in modlint's tracers."""
+    twin = copy_of(model)
+    assert twin is not None
+    counts: Counter[str] = Counter()
+    for path, module in twin.named_modules():
+        if "parametrizations" not in path.split("."):
+            module.register_forward_hook(lambda *_, path=path or ".": counts.update([path]))
+    twin.train()
+    with torch.no_grad():
+        twin(*inputs.args, **inputs.named)
+    return counts
+
+
+def _traced(model: nn.Module, inputs: Inputs, hooks: Counter[str]) -> dict[str, Any]:
+    live = LiveModel(model)
+    row: dict[str, Any] = {}
+    with same_random_state():
+        symbolic, traced = symbolic_pass(live, inputs)
+    row["fx"] = symbolic is not None
+    row["why_not_fx"] = traced.reason
+    with same_random_state():
+        recorded = recorded_pass(live, inputs)
+    row["recorded_differs"] = _difference(recorded.counts(), hooks)
+    if symbolic is not None:
+        row["fx_differs"] = _difference(symbolic.counts(), hooks)
+    graph = trace_model(model, inputs)
+    row["tracer"] = graph.tracer
+    row["instances"] = len(graph.instances())
+    row["reused"] = len(graph.reused())
+    row["differs"] = _difference(Counter({k: len(graph.uses_of(k)) for k in (i.key for i in graph.instances())}), hooks)
+    return {**row, **_times(model, inputs, symbolic is not None)}
+
+
+def _difference(counts: Counter[str], hooks: Counter[str]) -> list[list[Any]]:
+    """[path, ours, hooks] wherever they differ; an instance that is registered nowhere has no hook."""
+    keys = {key for key in (*counts, *hooks) if not key.startswith("<") and counts[key] != hooks[key]}
+    return [[key, counts[key], hooks[key]] for key in sorted(keys)][:_FAR]
+
+
+def _times(model: nn.Module, inputs: Inputs, fx: bool) -> dict[str, Any]:
+    """Seconds of one plain forward, of the first recorded forward, of plain symbolic_trace and of modlint's."""
+    from modlint.trace.recorded import record
+
+    twins = [copy_of(model) for _ in range(4)]
+    for twin in twins:
+        assert twin is not None
+        twin.train()
+    row = {}
+    with torch.no_grad():
+        row["forward_s"] = _clocked(lambda: twins[0](*inputs.args, **inputs.named))  # type: ignore[misc]
+        row["recorded_s"] = _clocked(lambda: record(twins[1], inputs))  # type: ignore[arg-type]
+    if fx:
+        from modlint.trace.symbolic import trace_symbolically
+
+        with contextlib.suppress(Exception):
+            row["symbolic_trace_s"] = _clocked(lambda: torch.fx.symbolic_trace(twins[2]))
+        row["ours_s"] = _clocked(lambda: trace_symbolically(twins[3], inputs))  # type: ignore[arg-type]
+    return row
+
+
+def _clocked(action: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    action()
+    return round(time.perf_counter() - began, 5)
+
+
+# The static pass ------------------------------------------------------------------------------------------------------
+
+
+class StaticPass:
+    """The static graphs of a package, file by file."""
+
+    def __init__(self, package: str) -> None:
+        spec = importlib.util.find_spec(package)
+        assert spec is not None and spec.origin is not None
+        self.root = str(Path(spec.origin).resolve().parents[1])
+        files = sorted(str(path) for path in Path(spec.origin).resolve().parent.rglob("*.py"))
+        names = tuple(os.path.relpath(file, self.root) for file in files)
+        self.sources = Sources(Setup(self.root, names, None, ""))
+        tree = SourceTree(self.sources.representation, (), Mentions(self.sources).of, self.sources.exists)
+        self._analysis = Analysis(tree, Catalogue.load())
+        self.places = Places(self.sources, dict(zip(files, names, strict=True)))
+        self._models: dict[str, Any] = {}
+
+    def graph(self, model: nn.Module, factory: str) -> Any:
+        """The graph of the factory function that built the model, else of its class; None where there is neither."""
+        file = os.path.realpath(inspect.getsourcefile(type(model)) or "")
+        name = os.path.relpath(file, self.root)
+        if name.startswith(".."):
+            return None
+        if name not in self._models:
+            self._models[name] = self._analysis.models(name)
+        found = self._models[name]
+        by_name = {result.graph.model.rpartition(".")[2]: result.graph for result in found}
+        return by_name.get(factory) or by_name.get(type(model).__name__)
+
+
+def _static(model: nn.Module, inputs: Inputs, static: StaticPass | None, factory: str) -> dict[str, Any]:
+    """How many instances both passes know, and where their counts differ."""
+    read = None if static is None else static.graph(model, factory)
+    if static is None or read is None:
+        return {}
+    graph = trace_model(model, inputs)
+    pairs = [
+        p for p in pairs_of(read, graph, static.places) if read.uses_of(p.static.key) or graph.uses_of(p.traced.key)
+    ]
+    wrong = [p for p in pairs if not p.agrees]
+    listed = [[p.traced.key, p.reads_as, p.runs] for p in wrong][:_FAR]
+    states = [
+        [p.traced.key, p.static.own.kind.value, p.traced.own.kind.value]
+        for p in pairs
+        if p.static.own.certain and p.traced.own.certain and p.static.own.kind is not p.traced.own.kind
+    ]
+    return {
+        "static_model": read.model,
+        "pairs": len(pairs),
+        "static_differs": listed,
+        "static_differ": len(wrong),
+        "states_differ": len(states),
+        "states": states[:_FAR],
+    }
+
+
+# Command line ---------------------------------------------------------------------------------------------------------
+
+
+def run(family: str, out: Path, part: str, limit: int | None) -> None:
+    """Examine a family, or the part `i/n` of it, appending one JSON line a model."""
+    torch.set_num_threads(1)
+    index, count = map(int, part.split("/"))
+    entries = list(FAMILIES[family]())[index::count][:limit]
+    static = StaticPass(family)
+    with out.open("a", encoding="utf-8") as stream:
+        for entry in entries:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                row = {"family": family, **examined(entry, static)}
+            stream.write(json.dumps(row) + "\n")
+            stream.flush()
+            print(
+                row["name"],
+                row.get("tracer") or row.get("not_built") or row.get("not_run") or row.get("failed"),
+                flush=True,
+            )
+
+
+def table(files: list[Path]) -> str:
+    """The results as Markdown."""
+    rows = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    families = list(dict.fromkeys(row["family"] for row in rows))
+    lines = [
+        "| family | built and run | fx | recorded | failed | counts equal hooks | instances reused | static pairs | agree |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for family in families:
+        lines.append(_table_row(family, [row for row in rows if row["family"] == family]))
+    return "\n".join(lines) + "\n\n" + _costs(rows) + "\n" + _reasons(rows)
+
+
+def _table_row(family: str, rows: list[dict[str, Any]]) -> str:
+    ran = [row for row in rows if "not_built" not in row and "not_run" not in row]
+    traced = [row for row in ran if "failed" not in row]
+    fx = sum(row["tracer"] == "fx" for row in traced)
+    equal = sum(not row["differs"] for row in traced)
+    pairs = sum(row.get("pairs", 0) for row in traced)
+    wrong = sum(row.get("static_differ", 0) for row in traced)
+    reused = sum(row["reused"] for row in traced)
+    share = f"{1 - wrong / pairs:.2%}" if pairs else "-"
+    return (
+        f"| {family} | {len(ran)} of {len(rows)} | {fx} ({fx / max(len(ran), 1):.0%}) | {len(traced) - fx} | "
+        f"{len(ran) - len(traced)} | {equal} of {len(traced)} | {reused} | {pairs} | {share} |"
+    )
+
+
+def _costs(rows: list[dict[str, Any]]) -> str:
+    lines = []
+    for device in ("cpu", "meta"):
+        here = [row for row in rows if row.get("device") == device]
+        recorded = [row["recorded_s"] / row["forward_s"] for row in here if row.get("recorded_s") and row["forward_s"]]
+        symbolic = [
+            row["ours_s"] / row["symbolic_trace_s"] for row in here if row.get("ours_s") and row.get("symbolic_trace_s")
+        ]
+        if recorded:
+            lines.append(
+                f"{device}: recorded forward / plain forward: median {median(recorded):.2f}, "
+                f"90th percentile {sorted(recorded)[int(len(recorded) * 0.9)]:.2f} ({len(recorded)} models)"
+            )
+        if symbolic:
+            lines.append(
+                f"{device}: modlint's fx pass / torch.fx.symbolic_trace: median {median(symbolic):.2f}, "
+                f"90th percentile {sorted(symbolic)[int(len(symbolic) * 0.9)]:.2f} ({len(symbolic)} models)"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _reasons(rows: list[dict[str, Any]]) -> str:
+    why = Counter(row["why_not_fx"].split("(")[0][:70] for row in rows if row.get("why_not_fx"))
+    lines = ["why not fx:", *(f"  {count:4} {reason}" for reason, count in why.most_common(15))]
+    for key in ("failed", "static_failed", "not_run", "not_built"):
+        lines += [f"{key}:", *(f"  {row['name']}: {row[key][:140]}" for row in rows if key in row)]
+    lines += ["counts that differ from the hooks:"]
+    lines += [f"  {row['name']}: {row['differs'][:4]}" for row in rows if row.get("differs")]
+    lines += ["static against traced:"]
+    lines += [f"  {row['name']}: {row['static_differs'][:6]}" for row in rows if row.get("static_differs")]
+    lines += ["states, static against traced:"]
+    lines += [f"  {row['name']}: {row['states'][:4]}" for row in rows if row.get("states")]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser(description="Trace a zoo of models and compare.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    running = commands.add_parser("run")
+    running.add_argument("family", choices=list(FAMILIES))
+    running.add_argument("--out", type=Path, required=True)
+    running.add_argument("--part", default="0/1")
+    running.add_argument("--limit", type=int)
+    printing = commands.add_parser("table")
+    printing.add_argument("files", type=Path, nargs="+")
+    options = parser.parse_args()
+    if options.command == "run":
+        run(options.family, options.out, options.part, options.limit)
+    else:
+        print(table(options.files))
+
+
+if __name__ == "__main__":
+    main()
