@@ -1,0 +1,76 @@
+"""`modlint PATH --trace` and `--confirm`: the static findings with what running the models showed. Runs the user's code."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modlint import ruleset
+from modlint.errors import ModlintError
+from modlint.report import distinct
+from modlint.syntax.text import lines_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from modlint.config import Config
+    from modlint.findings import Finding
+    from modlint.linter import Outcome
+    from modlint.trace.session import Request
+
+_SECONDS = 600.0  # for the experiment on one model
+
+
+def with_evidence(outcome: Outcome, config: Config, options: dict[str, Any]) -> Outcome:
+    """The outcome with the evidence of a trace, and of the experiment when it is asked for. Notes go to stderr."""
+    try:
+        from modlint.trace.evidence import trace_tree
+    except ModuleNotFoundError as error:
+        if error.name not in {"torch", "numpy"}:
+            raise
+        raise ModlintError("--trace and --confirm need torch: pip install 'modlint[trace]'") from error
+    evidence = trace_tree(outcome.report.findings, outcome.files, config)
+    for note in evidence.notes:
+        click.echo(f"modlint: {note}", err=True)
+    findings: Sequence[Finding] = evidence.findings
+    if options["confirm"]:
+        findings = _confirmed(findings, evidence.requests, config, options["device"])
+    selected = ruleset.load().selected(config.select or None, config.extend_select, config.ignore)
+    chosen = distinct(finding for finding in findings if finding.code in selected)
+    lines = {**outcome.report.lines, **_lines(chosen, config.root)}
+    return replace(outcome, report=replace(outcome.report, findings=chosen, lines=lines))
+
+
+def _confirmed(
+    findings: Sequence[Finding], requests: Iterable[Request], config: Config, device: str
+) -> tuple[Finding, ...]:
+    from modlint.confirm.evidence import confirm_findings
+    from modlint.confirm.job import Choice, Model
+    from modlint.trace.worker import Limits
+
+    targets = [Model(request.target, request.init, request.input, request.inputs) for request in requests]
+    merged = confirm_findings(findings, targets, Choice(device=device), Limits(seconds=_SECONDS), config.root)
+    for target, message in merged.failures:
+        click.echo(f"modlint: {target} was not measured: {message}", err=True)
+    return merged.findings
+
+
+def _lines(findings: Iterable[Finding], root: str) -> dict[tuple[str, int], str]:
+    """The lines at which findings point, for those that the static pass did not know."""
+    rows: dict[str, set[int]] = {}
+    for finding in findings:
+        for place in (finding.location, finding.created, *(use.location for use in finding.uses)):
+            if place is not None and ".ipynb" not in place.filename:
+                rows.setdefault(place.filename, set()).update((place.row, place.end_row))
+    found = {}
+    for file, wanted in rows.items():
+        try:
+            with open(os.path.join(root, file), "rb") as stream:
+                lines = lines_of(stream.read())
+        except OSError:
+            continue
+        found.update({(file, row): lines[row - 1] for row in wanted if 0 < row <= len(lines)})
+    return found
