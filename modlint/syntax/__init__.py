@@ -1,0 +1,1 @@
+"""The syntax room: paths -> files, bytes -> representations, comments -> directives, import names -> files."""
