@@ -22,7 +22,7 @@ from modlint.confirm.noise import compare as compare_runs
 from modlint.confirm.observables import Key, Quantity, Record, equal, gaps, worst
 from modlint.confirm.replica import replicate
 from modlint.confirm.run import run
-from modlint.confirm.subject import Subject, prepare
+from modlint.confirm.subject import prepare
 from modlint.errors import ModlintError
 from modlint.trace.inputs import Inputs
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from modlint.confirm.outcome import Measure, Nondeterministic
+    from modlint.confirm.subject import Subject
 
 REPEATS = 6  # runs of each on a noisy machine
 
@@ -78,14 +79,19 @@ def compare_models(
     twin, _ = replicate(other)
     mapping = mapped(one, twin)
     transfer(one, twin, mapping)
+    names = {name_b: name_a for name_a, name_b in mapping}
+
+    def measured(fit: Inputs) -> Comparison:
+        a, _ = prepare(one, called(one, fit, calls[0]), settings, awaken=False)
+        b, _ = prepare(twin, called(twin, fit, calls[1]), settings, awaken=False)
+        return _measured(a, b, settings, names)
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        a, _ = prepare(one, called(one, inputs, calls[0]), settings, awaken=False)
-        b, _ = prepare(twin, called(twin, inputs, calls[1]), settings, awaken=False)
-        names = {name_b: name_a for name_a, name_b in mapping}
-        result = fitting(a, lambda fit: _measured(fit, _of_size(b, fit), settings, names))
+        result, notes = fitting(inputs, measured)
     return replace(
         result,
+        notes=(*notes, *result.notes),
         models=(type(one).__name__, type(other).__name__),
         mapping=tuple(pair for pair in mapping if pair[0] != pair[1]),
         inputs=inputs.described,
@@ -158,11 +164,6 @@ def _in_order(kind: str, ours: Mapping[str, torch.Tensor], theirs: Mapping[str, 
 
 def _size(tensor: torch.Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "a scalar"
-
-
-def _of_size(subject: Subject, like: Subject) -> Subject:
-    size = like.batch
-    return subject if size is None or size == subject.batch else subject.with_batch(size)
 
 
 def _measured(a: Subject, b: Subject, settings: Settings, names: Mapping[str, str]) -> Comparison:

@@ -28,20 +28,26 @@ if TYPE_CHECKING:
 
     from modlint.graph import UseGraph
     from modlint.trace.inputs import Inputs
+    from modlint.verdicts import Judgement
 
 
 def confirm_sharing(
-    graph: UseGraph, build: Callable[[], nn.Module], inputs: Inputs, settings: Settings
+    graph: UseGraph, builder: Callable[[], Callable[[], nn.Module] | None], inputs: Inputs, settings: Settings
 ) -> list[Outcome]:
     """An outcome for each instance that the trace says all models of one constructor share.
 
-    `build` makes a new model at each call. The shared instances are put back as they were.
+    `builder` is asked for what makes a new model at each call, if there are such instances; None when nothing does. The
+    shared instances are put back as they were.
     """
     shared = [judgement for judgement in judge(graph) if judgement.code.startswith("ML3")]
     if not shared:
         return []
+    build = builder()
+    if build is None:
+        why = "the target is an instance: name its class or a factory to see what two models share"
+        return [Outcome(_reused(j), Level.INCONCLUSIVE, None, why, executions=j.count) for j in shared]
     settings = replace(settings, device=torch.device("cpu"), dtype=None)
-    with applied(settings):
+    with applied(settings), user_code("building two models"):
         models = [_built(build, settings), _built(build, settings)]
     keys = {judgement.instance.key for judgement in shared}
     ours, others = (live_modules(model, inputs, keys) for model in models)
@@ -51,10 +57,11 @@ def confirm_sharing(
         before, after, reached = _trained(models[0], models[1], held, inputs, settings)
     finally:
         snapshot.restore()
-    return [
-        _outcome(Reused(j.instance.key, Aim.CROSS, j.verdict, j.code), held, models[0], before, after, reached, j.count)
-        for j in shared
-    ]
+    return [_outcome(_reused(j), held, models[0], before, after, reached, j.count) for j in shared]
+
+
+def _reused(judgement: Judgement) -> Reused:
+    return Reused(judgement.instance.key, Aim.CROSS, judgement.verdict, judgement.code)
 
 
 def _built(build: Callable[[], nn.Module], settings: Settings) -> nn.Module:
@@ -131,7 +138,13 @@ def _outcome(
     own = {key: gap for key, gap in found.items() if key.name.startswith(f"{reused.name}.")}
     harm = Harm(eval=worst(found).get(Quantity.EVAL_OUTPUTS, Gap()).relative)
     if not equal(own):
-        note = f"training one model changes the other: its eval output by {100 * harm.eval:.2g}% of its scale"
+        what = sorted({key.quantity.value for key, gap in own.items() if gap.difference})
+        size = (
+            f"its eval output by {100 * harm.eval:.2g}% of its scale"
+            if harm.eval
+            else f"the {' and '.join(what)} of it"
+        )
+        note = f"training one model changes the other: {size}"
         return Outcome(
             reused, Level.CONFIRMED, Verdict.CHANGES_SEMANTICS, note, measures(found, {}), harm, executions=count
         )

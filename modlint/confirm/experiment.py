@@ -59,6 +59,8 @@ class Experiment:
         self._baseline = [self._first()]
         if operations_in(self._a.warned):
             self.nondeterministic += warned_operations(self.subject, self.settings)
+        if not self._a.differentiable:
+            self.subject.notes.append("no output of the model is differentiable: gradients were not compared")
         self._baseline.append(self._run((), "the same again"))
         self._note_noise()
         self._parts = Parts(self.subject, self.candidates, self.settings)

@@ -7,17 +7,20 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from modlint.confirm.candidates import candidates_of
 from modlint.confirm.compare import compare_models
 from modlint.confirm.cross import confirm_sharing
 from modlint.confirm.determinism import seed_all
 from modlint.confirm.library import confirm_model, settings_of
+from modlint.confirm.memory import fitting
 from modlint.confirm.outcome import ranked
 from modlint.errors import ModlintError
 from modlint.graph import Location
 from modlint.trace.corridor import trace_model
 from modlint.trace.inputs import Inputs, find
-from modlint.trace.target import load
+from modlint.trace.target import load, named
 from modlint.verdicts import judge
 
 if TYPE_CHECKING:
@@ -82,12 +85,12 @@ def confirm_target(model: Model, choice: Choice, progress: Progress | None = Non
     init = _json(model.init, "--init")
     target = load(model.target, init)
     inputs = _inputs(target.model, model, choice.seed)
-    graph = trace_model(target.model, inputs, target.births)
+    (graph, inputs), notes = fitting(inputs, lambda fit: (trace_model(target.model, fit, target.births), fit))
     result = confirm_model(
         target.model, inputs, settings, candidates_of(graph, target.model, inputs), progress=progress
     )
-    shared = confirm_sharing(graph, functools.partial(_again, model.target, init, target.model), inputs, settings)
-    result = replace(result, outcomes=ranked([*result.outcomes, *shared]))
+    shared = confirm_sharing(graph, lambda: _builder(model.target, init), inputs, settings)
+    result = replace(result, outcomes=ranked([*result.outcomes, *shared]), notes=(*notes, *result.notes))
     return _confirmed(result, graph)
 
 
@@ -102,12 +105,10 @@ def compare_targets(one: Model, other: Model, choice: Choice) -> Comparison:
     return compare_models(models[0], models[1], inputs, choice.settings, calls)
 
 
-def _again(target: str, init: dict[str, Any], built: nn.Module) -> nn.Module:
-    """Another model of the target. One that is an instance cannot be built again."""
-    another = load(target, init).model
-    if another is built:
-        raise ModlintError(f"{target} is an instance; give its class or a factory to see what two models share")
-    return another
+def _builder(target: str, init: dict[str, Any]) -> Callable[[], nn.Module] | None:
+    """What makes new models of the target, all from one import of it; None for an instance."""
+    thing = named(target)
+    return None if isinstance(thing, torch.nn.Module) else functools.partial(thing, **init)
 
 
 def _inputs(module: nn.Module, model: Model, seed: int) -> Inputs:

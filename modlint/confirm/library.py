@@ -17,7 +17,7 @@ from modlint.confirm.outcome import ConfirmResult
 from modlint.confirm.subject import prepare
 from modlint.errors import ModlintError
 from modlint.trace import trace_model
-from modlint.trace.inputs import Inputs, find
+from modlint.trace.inputs import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from modlint.confirm.outcome import Candidate
-    from modlint.confirm.subject import Subject
+    from modlint.trace.inputs import Inputs
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 
@@ -59,11 +59,9 @@ def confirm_model(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         inputs = inputs or find(model)
-        if candidates is None:
-            candidates = candidates_of(trace_model(model, inputs), model, inputs)
-        subject, memo = prepare(model, inputs, settings)
-        known = [_transferred(candidate, memo) for candidate in candidates]
-        experiment = fitting(subject, lambda fit: _experiment(fit, known, settings, progress))
+        (experiment, used), notes = fitting(
+            inputs, lambda fit: (_conducted(model, fit, settings, candidates, progress), fit)
+        )
     return ConfirmResult(
         model=type(model).__name__,
         device=_device_name(settings.device),
@@ -74,20 +72,24 @@ def confirm_model(
         noise=tuple(experiment.noise.items()),
         outcomes=experiment.found,
         nondeterministic=tuple(dict.fromkeys(experiment.nondeterministic)),
-        notes=tuple(dict.fromkeys(experiment.subject.notes)),
-        inputs=inputs.described,
+        notes=tuple(dict.fromkeys([*notes, *experiment.subject.notes])),
+        inputs=used.described,
         executions=experiment.subject.executions,
         seconds=time.perf_counter() - began,
     )
 
 
-def _experiment(
-    subject: Subject,
-    candidates: Sequence[Candidate],
+def _conducted(
+    model: nn.Module,
+    inputs: Inputs,
     settings: Settings,
+    candidates: Sequence[Candidate] | None,
     progress: Callable[[int, int, str], None] | None,
 ) -> Experiment:
-    experiment = Experiment(subject, candidates, settings, progress)
+    if candidates is None:
+        candidates = candidates_of(trace_model(model, inputs), model, inputs)
+    subject, memo = prepare(model, inputs, settings)
+    experiment = Experiment(subject, [_transferred(c, memo) for c in candidates], settings, progress)
     experiment.conduct()
     return experiment
 

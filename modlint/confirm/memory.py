@@ -6,43 +6,57 @@ import gc
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
+from torch.utils._pytree import tree_leaves, tree_map
 
 from modlint.errors import ModlintError
+from modlint.trace.inputs import Inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from modlint.confirm.subject import Subject
 
     Result = TypeVar("Result")
 
 RETRIES = 2  # each with half the batch
 
 
-def fitting(subject: Subject, work: Callable[[Subject], Result]) -> Result:
-    """What `work` returns for the subject, or for a half or a quarter of its batch where memory runs out.
+def fitting(inputs: Inputs, work: Callable[[Inputs], Result]) -> tuple[Result, list[str]]:
+    """What `work` returns for the inputs, or for a half or a quarter of their batch where memory runs out, and notes.
 
     Raises ModlintError when that does not fit either.
     """
     tried: list[int] = []
+    notes: list[str] = []
     while True:
         try:
-            return work(subject)
+            return work(inputs), notes
         except Exception as error:  # told apart by what it says, whoever wrapped it
             if not out_of_memory(error):
                 raise
         free()
-        batch = subject.batch
-        smaller = None if batch is None or batch < 2 else batch // 2
-        if smaller is None:
+        batch = batch_of(inputs)
+        if batch is None or batch < 2:
             raise ModlintError(
                 f"out of memory{_with(tried, batch)}; give a smaller --input, or use --device cpu for a small GPU"
             )
-        tried.append(batch or 0)
+        tried.append(batch)
+        smaller = batch // 2
         if len(tried) > RETRIES:
             raise ModlintError(f"out of memory{_with(tried, None)}; a batch of {smaller} might fit: give it as --input")
-        subject.notes.append(f"a batch of {batch} did not fit into memory; {smaller} was tried instead")
-        subject = subject.with_batch(smaller)
+        notes.append(f"a batch of {batch} did not fit into memory; {smaller} was tried instead")
+        inputs = with_batch(inputs, smaller)
+
+
+def batch_of(inputs: Inputs) -> int | None:
+    """The leading size that all input tensors agree on."""
+    tensors = [value for value in tree_leaves((inputs.args, inputs.named)) if torch.is_tensor(value)]
+    sizes = {tensor.shape[0] if tensor.dim() else 0 for tensor in tensors}
+    return sizes.pop() if len(sizes) == 1 and 0 not in sizes else None
+
+
+def with_batch(inputs: Inputs, size: int) -> Inputs:
+    """The first `size` samples of the batch."""
+    args, kwargs = tree_map(lambda v: v[:size] if torch.is_tensor(v) else v, (inputs.args, inputs.named))
+    return Inputs.of(args, kwargs, inputs.origin)
 
 
 def out_of_memory(error: BaseException | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -59,17 +59,6 @@ class Subject:
 
         args, kwargs = tree_map(fresh, (self.args, self.kwargs))
         return args, kwargs, leaves
-
-    @property
-    def batch(self) -> int | None:
-        """The leading size that all input tensors agree on."""
-        sizes = {t.shape[0] if t.dim() else 0 for t in tree_leaves((self.args, self.kwargs)) if torch.is_tensor(t)}
-        return sizes.pop() if len(sizes) == 1 and 0 not in sizes else None
-
-    def with_batch(self, size: int) -> Subject:
-        """The same with the first `size` samples of the batch."""
-        args, kwargs = tree_map(lambda v: v[:size] if torch.is_tensor(v) else v, (self.args, self.kwargs))
-        return replace(self, args=args, kwargs=kwargs)
 
 
 def prepare(
