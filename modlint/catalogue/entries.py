@@ -11,7 +11,7 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING
 
-from modlint.catalogue.conditions import UNKNOWN, Condition, Truth, Unknown
+from modlint.catalogue.conditions import UNKNOWN, Condition, Unknown
 from modlint.graph import State, StateClass, Trait
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Facts:
     writes: tuple[tuple[str, Condition], ...] = ()
     rewrites: tuple[tuple[str, Condition], ...] = ()  # written too, but no later call sees what an earlier one wrote
 
-    def definite(self, bound: Mapping[str, object]) -> tuple[dict[Trait, Truth], list[str]]:
+    def definite(self, bound: Mapping[str, object]) -> tuple[dict[Trait, bool | None], list[str]]:
         """The truth of every trait, and the names written where that is known or possible."""
         truths = {trait: condition.holds(bound) for trait, condition in self.traits}
         return truths, [name for name, condition in self.writes if condition.holds(bound) is not False]
