@@ -138,8 +138,9 @@ class Analyst:
     def analyse(self, file: str) -> FileResult:
         """Every model of one file, judged. A fault of modlint's own is kept as `fault`; the other files go on."""
         self._asked.clear()
+        models = self._models()
         try:
-            result = self._judged(file)
+            result = self._judged(models, file)
         except Exception as error:  # one of the two places where anything may be caught: see style.md
             result = FileResult(file, fault=f"{type(error).__name__}: {error}")
         return FileResult(
@@ -152,7 +153,7 @@ class Analyst:
             result.fault,
         )
 
-    def _judged(self, file: str) -> FileResult:
+    def _judged(self, models_of: Analysis, file: str) -> FileResult:
         from modlint.verdicts import judge
 
         judged: list[Judged] = []
@@ -161,7 +162,7 @@ class Analyst:
         unknowns: Counter[str] = Counter()
         without: Counter[str] = Counter()
         models = instances = 0
-        for model in self._models().models(file):
+        for model in models_of.models(file):
             models += 1
             instances += model.instances
             unknowns.update(dict(model.unknowns))

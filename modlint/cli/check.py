@@ -62,7 +62,7 @@ def _linted(ctx: click.Context, config: Config, paths: list[str], stdin: bool, o
 
         return add_ignores(report, config.root)
     text = _rendered(report, config, options)
-    status = 1 if report.failed and not options["exit_zero"] else 0
+    status = 2 if outcome.faults else 1 if report.failed and not options["exit_zero"] else 0
     _write(text, options["output_file"])
     if _repeatable(outcome, stdin, options):
         _record(ctx.obj if isinstance(ctx.obj, list) else [], config, outcome, status, text)

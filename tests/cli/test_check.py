@@ -67,6 +67,33 @@ def test_mistakes_of_usage_exit_with_two_and_say_what_to_do(
     assert told in done.err
 
 
+def test_a_fault_of_modlint_s_own_is_told_with_its_file_and_the_others_are_still_linted(
+    project: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modlint.interpreter import Analysis
+
+    real = Analysis.models
+
+    def models(self: Analysis, path: str) -> object:
+        if path == "src/clean.py":
+            raise ZeroDivisionError("by design")
+        return real(self, path)
+
+    monkeypatch.setattr(Analysis, "models", models)
+    done = run("src", "-j1")
+    assert (done.status, done.out) == (2, LINE)
+    assert "a fault of modlint's own left this file unjudged: src/clean.py: ZeroDivisionError: by design" in done.err
+    assert "fault of modlint's own" in run("src", "-j1", "--statistics").out
+
+
+def test_a_mistake_in_the_user_s_states_exits_with_two(project: Path, run: Callable[..., Done]) -> None:
+    (project / "states.toml").write_text("nonsense = 3\n")
+    (project / "pyproject.toml").write_text('[tool.modlint]\nstates = ["states.toml"]\n')
+    done = run("src")
+    assert (done.status, done.out) == (2, "")
+    assert "states.toml" in done.err
+
+
 def test_a_mistake_in_the_configuration_exits_with_two(project: Path, run: Callable[..., Done]) -> None:
     (project / "pyproject.toml").write_text("[tool.modlint]\nslect = []\n")
     done = run("src")
