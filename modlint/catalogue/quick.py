@@ -1,8 +1,8 @@
 """`modlint state` for a plain call of one class with literal arguments: the answer of `expressions`, or None.
 
-Context: dataclasses, typing and tomllib each take about as long to import as Python takes to start, and what is asked in an
-editor should not wait for them. Decision: such a call is answered from the text of the one table that it needs, with
-the same conditions; everything else (nested modules, unknown arguments, mistakes, a user's own tables) is left to
+Context: dataclasses, typing and tomllib each take about as long to import as Python takes to start, and what is asked
+in an editor should not wait for them. Decision: such a call is answered from the text of the one table that it needs,
+with the same conditions; everything else (nested modules, unknown arguments, mistakes, a user's own tables) is left to
 `expressions`. Consequence: a test holds the two to the same answer in every measured configuration.
 """
 
