@@ -320,14 +320,13 @@ def dict_item(m: Interpreter, base: DictObj, index: Value) -> Value:
 
 def alternatives(m: Interpreter, index: Sym, items: dict[Any, Value]) -> Value:
     """The entries of a table under the conditions that the key is theirs."""
-    from modlint.graph.paths import conjoin
     from modlint.interpreter.operators import compare
 
     found = []
     for key, value in items.items():
         if is_const(key):
             true, _ = m.truth(compare(m, "==", index, key))
-            both = conjoin(m.pc, true)
+            both = m.conjoin(m.pc, true)
             if both:
                 found.append((both, value))
     return m.join(found) if found else m.unknown("gave up: key not known")

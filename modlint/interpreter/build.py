@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modlint.graph import ALWAYS, Instance, Manner, Origin, Slot, Use, UseGraph
+from modlint.graph import Instance, Manner, Origin, Slot, Use, UseGraph
 from modlint.interpreter import classes, cues, states
-from modlint.interpreter.values import DictObj, ListObj, ModuleObj, Value
+from modlint.interpreter.conditions import terms
+from modlint.interpreter.values import DictObj, ListObj, ModuleObj, Placement, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +104,7 @@ def _use(m: Interpreter, use: RawUse, keys: dict[int, str], paths: dict[int, lis
         _slot_path(use, paths, root),
         use.times,
         use.at_least,
-        use.cond or ALWAYS,
+        terms(use.cond),
         use.frozen,
         use.recomputed is not None,
         use.recomputed,
@@ -136,7 +137,7 @@ def _slots(m: Interpreter, root: ModuleObj) -> list[tuple[str, ModuleObj, Site |
             if kept and child.id not in m.repeats:
                 continue  # an item of a plain list is no registered slot, unless a repetition made it
             placement = m.listed.get(child.id) if kept else obj.places.get(name)
-            sites = () if placement is None else placement.sites
+            sites = next((p.sites for p in m.possible(placement) if isinstance(p, Placement)), ())
             first = child.id not in seen
             place = _difference(seen.setdefault(child.id, sites), sites)
             repeat = None if first else m.repeats.get(child.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, library
+from modlint.interpreter import classes, library, plain
 from modlint.interpreter.expressions import evaluate
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.machine import Dead
@@ -107,6 +107,8 @@ def _call_bound(m: Interpreter, bound: BoundV, args: CallArgs) -> Value:
 
 def call_function(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
     """Run a function of the tree and join what its paths return. Raises Dead when every path raises."""
+    if plain.skippable(m, func, args):
+        return unknown_call(m, func, args)
     if func.cached is not None:
         key = _cache_key(args)
         if key in func.cached:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.graph.paths import conjoin
 from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.operators import binary, compare, negate
 from modlint.interpreter.values import (
@@ -131,7 +130,7 @@ def _boolean(m: Interpreter, e: ir.Boolean, frame: Frame) -> Value:
     left = evaluate(m, e.left, frame)
     true, false = m.truth(left)
     go, stay = (true, false) if e.op == "and" else (false, true)
-    going, staying = conjoin(m.pc, go), conjoin(m.pc, stay)
+    going, staying = m.conjoin(m.pc, go), m.conjoin(m.pc, stay)
     if not staying:
         return evaluate(m, e.right, frame)
     if not going:
@@ -166,7 +165,7 @@ def _compare(m: Interpreter, e: ir.Compare, frame: Frame) -> Value:
 
 def _if_exp(m: Interpreter, e: ir.IfExp, frame: Frame) -> Value:
     true, false = m.truth(evaluate(m, e.test, frame))
-    yes, no = conjoin(m.pc, true), conjoin(m.pc, false)
+    yes, no = m.conjoin(m.pc, true), m.conjoin(m.pc, false)
     if not no:
         return m.meant(e.test, evaluate(m, e.body, frame))
     if not yes:
@@ -235,12 +234,12 @@ def _comp_if(
     before = m.pc
     for test in tests:
         true, _ = m.truth(evaluate(m, test, frame))
-        kept = conjoin(m.pc, true)
+        kept = m.conjoin(m.pc, true)
         if not kept:
             m.pc = before
             return
         m.pc = kept
-    if m.pc == before:
+    if m.pc is before:
         then()
         return
     start, cond = len(out[0]), m.pc
@@ -370,7 +369,7 @@ def assign(
             m.name_module(value, target.id)
             if source is not None:
                 m.carry_place(frame, target.id, source)
-                m.carry_slot(frame, target.id, source)
+                m.carry_slot(frame, target.id, value, source)
         case ir.Attr():
             base = evaluate(m, target.value, frame)
             m.set_attr(base, target.name, value, None if source is None else m.placement(value, source, frame), update)

@@ -21,8 +21,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from modlint.graph import ALWAYS, Site, State
-from modlint.graph.paths import conjoin
+from modlint.graph import Site, State
 from modlint.interpreter import (
     attributes,
     calls,
@@ -37,6 +36,7 @@ from modlint.interpreter import (
     states,
     tracking,
 )
+from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.frames import Frame, Loop
 from modlint.interpreter.machine import GiveUp, configured
 from modlint.interpreter.machine import State as Machine
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 
     from modlint.catalogue import Catalogue, Entry
     from modlint.catalogue.entries import Wrapper
-    from modlint.graph import Condition
+    from modlint.interpreter.conditions import Cond
     from modlint.interpreter.frames import Run
     from modlint.interpreter.tracking import RawUse
     from modlint.syntax.tree import SourceTree
@@ -112,6 +112,7 @@ class Interpreter(Machine):
         self.names: dict[int, str] = {}  # the first local variable that held an instance
         self.cue = ""
         self.meant_shared: dict[int, str] = {}
+        self.plain: dict[int, bool] = {}  # functions by id: whether calls in forward can be skipped
         self._cues: dict[int, tuple[ir.Expr, str]] = {}
         self.updated: tuple[str, str] | None = None  # the attribute that the running assignment updates
         self.asked_training = False
@@ -126,6 +127,7 @@ class Interpreter(Machine):
         self.undo(0)
         self.pending.clear()
         self.pc = ALWAYS
+        self.conds.clear()
         self._literals.clear()
         self._equalities.clear()
         self._symbols.clear()
@@ -205,13 +207,6 @@ class Interpreter(Machine):
         if reason.startswith("gave up"):
             self.note(reason)
         return super().unknown(reason, taint)
-
-    def negated(self, cond: Condition) -> Condition:
-        """The paths on which a condition does not hold."""
-        result: Condition = ALWAYS
-        for term in cond:
-            result = conjoin(result, tuple(frozenset({-literal}) for literal in sorted(term)))
-        return result
 
     @contextmanager
     def looping(self, number: int, known: bool, by: bool = False) -> Iterator[Loop]:
@@ -505,9 +500,10 @@ class Interpreter(Machine):
         owner = self.live(frame.cells.get(func.value.id))
         return (owner, func.name) if isinstance(owner, ModuleObj) and func.name in owner.mods else None
 
-    def carry_slot(self, frame: Frame, name: str, source: ir.Expr) -> None:
+    def carry_slot(self, frame: Frame, name: str, value: Value, source: ir.Expr) -> None:
         """A local that holds a module read from an attribute: calls of it are uses through that slot."""
-        frame.slots[name] = self.slot_read(source, frame)
+        read = self.slot_read(source, frame) if isinstance(value, ModuleObj) else None
+        frame.slots[name] = read if read is not None and self.live(read[0].mods.get(read[1])) is value else None
 
     def mark(self, value: Value, fact: str, name: str) -> None:
         """Modules in `value` were reached by a way that several models share."""

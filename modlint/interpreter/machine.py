@@ -11,8 +11,7 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any
 
-from modlint.graph import ALWAYS, Condition
-from modlint.graph.paths import WIDEST, conjoin, disjoin
+from modlint.interpreter.conditions import ALWAYS, NEVER, Cond, Conditions, TooManyPaths
 from modlint.interpreter.values import (
     MISSING,
     Choice,
@@ -64,7 +63,7 @@ class Exit:
 
     __slots__ = ("cond", "delta", "kind", "mark", "target", "value")
 
-    def __init__(self, kind: str, target: object, cond: Condition, mark: int, value: Value) -> None:
+    def __init__(self, kind: str, target: object, cond: Cond, mark: int, value: Value) -> None:
         self.kind = kind
         self.target = target
         self.cond = cond
@@ -79,7 +78,8 @@ class State:
     def __init__(self) -> None:
         self.journal: list[tuple[dict[Any, Any], Any, Value]] = []
         self.pending: list[Exit] = []
-        self.pc: Condition = ALWAYS
+        self.conds = Conditions()
+        self.pc: Cond = ALWAYS
         self._literals: dict[tuple[Any, ...], int] = {}
         self._equalities: dict[int, list[tuple[Any, int]]] = {}
         self._symbols: dict[tuple[Any, ...], Sym] = {}
@@ -91,6 +91,34 @@ class State:
         """A number that nothing else bears."""
         self._count += 1
         return self._count
+
+    def conjoin(self, one: Cond, other: Cond) -> Cond:
+        """Both conditions hold."""
+        try:
+            return self.conds.conjoin(one, other)
+        except TooManyPaths:
+            raise GiveUp("gave up: too many paths") from None
+
+    def disjoin(self, one: Cond, other: Cond) -> Cond:
+        """Either condition holds."""
+        try:
+            return self.conds.disjoin(one, other)
+        except TooManyPaths:
+            raise GiveUp("gave up: too many paths") from None
+
+    def makes(self, literal: int) -> Cond:
+        """The condition that a literal holds."""
+        try:
+            return self.conds.literal(literal)
+        except TooManyPaths:
+            raise GiveUp("gave up: too many paths") from None
+
+    def negated(self, cond: Cond) -> Cond:
+        """The paths on which a condition does not hold."""
+        try:
+            return self.conds.negate(cond)
+        except TooManyPaths:
+            raise GiveUp("gave up: too many paths") from None
 
     # -- cells ---------------------------------------------------------------------------------------------------
 
@@ -170,17 +198,17 @@ class State:
             joined = self.join(alts)
             if joined is not base:
                 self.set(cells, key, joined)
-        pc: Condition = ()
+        pc: Cond = NEVER
         for exit in exits:
-            pc = disjoin(pc, exit.cond)
-        self.pc = pc[:WIDEST]
+            pc = self.disjoin(pc, exit.cond)
+        self.pc = pc
         return self.join([(e.cond, e.value) for e in exits])
 
     def _apply(self, exit: Exit) -> None:
         for cells, key, value in exit.delta.values():
             self.set(cells, key, value)
 
-    def fork(self, branches: Iterable[tuple[Condition, Callable[[], Value]]]) -> Value:
+    def fork(self, branches: Iterable[tuple[Cond, Callable[[], Value]]]) -> Value:
         """Run each branch under its condition from the present state and join what they leave and return.
 
         Raises Dead when no branch goes on.
@@ -188,7 +216,7 @@ class State:
         mark, before = len(self.journal), self.pc
         exits = []
         for cond, branch in branches:
-            self.pc = cond[:WIDEST]
+            self.pc = cond
             try:
                 value = branch()
             except Dead:
@@ -209,14 +237,14 @@ class State:
         """The value with only those alternatives that the present path leaves."""
         if type(value) is not Choice:
             return value
-        if self.pc == ALWAYS:
+        if self.pc is ALWAYS:
             return value
-        alts = [(both, v) for cond, v in value.alts if (both := conjoin(self.pc, cond))]
+        alts = [(both, v) for cond, v in value.alts if (both := self.conjoin(self.pc, cond))]
         if not alts:
             return self.unknown("a path that cannot happen")
         return alts[0][1] if len(alts) == 1 else Choice(tuple(alts))
 
-    def join(self, alts: Sequence[tuple[Condition, Value]]) -> Value:
+    def join(self, alts: Sequence[tuple[Cond, Value]]) -> Value:
         """One value for several alternatives: the same one, an item-wise join, an unknown, or a Choice."""
         first = alts[0][1]
         if all(v is first for _, v in alts):
@@ -226,7 +254,7 @@ class State:
         if type(first) is dict and all(type(v) is dict for _, v in alts):
             keys = {key: None for _, v in alts for key in v}
             return {key: self.join([(c, v.get(key, MISSING)) for c, v in alts]) for key in keys}
-        merged: dict[Any, tuple[Condition, Value]] = {}
+        merged: dict[Any, tuple[Cond, Value]] = {}
         symbols: list[Sym] = []
         for cond, value in self._flat(alts):
             key: Any
@@ -237,7 +265,7 @@ class State:
                 key = (type(value), value)
             else:
                 key = id(value)
-            merged[key] = (disjoin(merged[key][0], cond)[:WIDEST], value) if key in merged else (cond, value)
+            merged[key] = (self.disjoin(merged[key][0], cond), value) if key in merged else (cond, value)
         if Sym in merged:
             merged[Sym] = (merged[Sym][0], self._joined_symbol(symbols))
         if len(merged) == 1:
@@ -246,11 +274,11 @@ class State:
             return self.unknown("gave up: too many alternatives")
         return Choice(tuple(merged.values()))
 
-    def _flat(self, alts: Sequence[tuple[Condition, Value]]) -> Iterable[tuple[Condition, Value]]:
+    def _flat(self, alts: Sequence[tuple[Cond, Value]]) -> Iterable[tuple[Cond, Value]]:
         for cond, value in alts:
             if type(value) is Choice:
                 for inner, v in value.alts:
-                    both = conjoin(cond, inner)
+                    both = self.conjoin(cond, inner)
                     if both:
                         yield both, v
             else:
@@ -273,7 +301,7 @@ class State:
         value = self.live(value)
         if type(value) is not Choice:
             return then(value)
-        present = [(conjoin(self.pc, c), v) for c, v in value.alts if v is not MISSING]
+        present = [(self.conjoin(self.pc, c), v) for c, v in value.alts if v is not MISSING]
         return self.fork([(c, (lambda v=v: then(v))) for c, v in present if c])
 
     def lift(self, value: Value, then: Callable[[Value], Value]) -> Value:
@@ -350,21 +378,21 @@ class State:
             self._configured[literal] = configured(symbol)
         return literal
 
-    def unconfigured(self, cond: Condition) -> Condition:
+    def unconfigured(self, cond: Cond) -> Cond:
         """The part of a condition that holds whatever the model's constructor was given."""
-        return tuple(t for t in cond if not any(self._configured.get(abs(literal), False) for literal in t))
+        return self.conds.whatever(cond, frozenset(n for n, depends in self._configured.items() if depends))
 
-    def truth(self, value: Value) -> tuple[Condition, Condition]:
+    def truth(self, value: Value) -> tuple[Cond, Cond]:
         """When the value is true, and when it is false."""
         if is_const(value):
-            return (ALWAYS, ()) if value else ((), ALWAYS)
+            return (ALWAYS, NEVER) if value else (NEVER, ALWAYS)
         if type(value) is Sym:
             return self._truth_of_symbol(value)
         if type(value) is Choice:
             return self._truth_of_choice(value)
         size = self.size(value)
         if size is None:
-            return ALWAYS, ()
+            return ALWAYS, NEVER
         return self.truth(size)
 
     def size(self, value: Value) -> Value:
@@ -382,18 +410,18 @@ class State:
             return len(value.mods)
         return None
 
-    def _truth_of_choice(self, value: Choice) -> tuple[Condition, Condition]:
-        true: Condition = ()
-        false: Condition = ()
+    def _truth_of_choice(self, value: Choice) -> tuple[Cond, Cond]:
+        true: Cond = NEVER
+        false: Cond = NEVER
         for cond, alternative in value.alts:
             if alternative is MISSING:
                 continue
             yes, no = self.truth(alternative)
-            true = disjoin(true, conjoin(cond, yes))
-            false = disjoin(false, conjoin(cond, no))
-        return true[:WIDEST], false[:WIDEST]
+            true = self.disjoin(true, self.conjoin(cond, yes))
+            false = self.disjoin(false, self.conjoin(cond, no))
+        return true, false
 
-    def _truth_of_symbol(self, value: Sym) -> tuple[Condition, Condition]:
+    def _truth_of_symbol(self, value: Sym) -> tuple[Cond, Cond]:
         known = self.concrete(value)
         if known is not MISSING:
             return self.truth(known)
@@ -404,18 +432,22 @@ class State:
             return self._truth_of_equality(value.args[0], value.args[1])
         literal = self._of_symbol(value, "true", value.id)
         none = self._of_symbol(value, "eq", value.id, None, type(None))
-        return (frozenset({literal, -none}),), (frozenset({-literal}),)
+        makes = self.makes
+        return self.conjoin(makes(literal), makes(-none)), makes(-literal)
 
-    def _truth_of_equality(self, symbol: Sym, constant: Value) -> tuple[Condition, Condition]:
+    def _truth_of_equality(self, symbol: Sym, constant: Value) -> tuple[Cond, Cond]:
         """A value equals one constant at most, and is as true as the constant is."""
         literal = self._of_symbol(symbol, "eq", symbol.id, constant, type(constant))
         others = self._equalities.setdefault(symbol.id, [])
         if not any(number == literal for _, number in others):
             others.append((constant, literal))
         as_truth = self._of_symbol(symbol, "true", symbol.id)
-        yes = {literal, as_truth if constant else -as_truth}
-        yes |= {-number for other, number in others if number != literal and other != constant}
-        return (frozenset(yes),), (frozenset({-literal}),)
+        makes = self.makes
+        yes = self.conjoin(makes(literal), makes(as_truth if constant else -as_truth))
+        for other, number in others:
+            if number != literal and other != constant:
+                yes = self.conjoin(yes, makes(-number))
+        return yes, makes(-literal)
 
 
 def arithmetic(op: str, left: Any, right: Any) -> Value:

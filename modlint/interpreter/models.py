@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from modlint.graph import ALWAYS
+from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter import classes, module_api
 from modlint.interpreter.build import build
 from modlint.interpreter.interpreter import BUDGET, Interpreter
 from modlint.interpreter.machine import Dead, GiveUp
-from modlint.interpreter.scope import load
+from modlint.interpreter.scope import attribute, load
 from modlint.interpreter.values import (
     INPUT,
     MISSING,
@@ -78,7 +78,7 @@ class Analysis:
             for cls in found:
                 if cls not in mentioned:
                     results += self._class(cls, False)
-            for function in _builders(module):
+            for function in _builders(m, module):
                 results += self._function(function)
             results += self._top_level(module)
             for cls in mentioned:
@@ -294,18 +294,37 @@ def _sets_forward(node: object) -> bool:
     return isinstance(node, tuple) and any(_sets_forward(part) for part in node if isinstance(part, tuple))
 
 
-def _builders(module: PyModule) -> list[FuncV]:
+def _builders(m: Interpreter, module: PyModule) -> list[FuncV]:
     """The functions of the top level that call something named like a class."""
     found = [f for f in module.cells.values() if isinstance(f, FuncV) and f.module is module and f.owner is None]
-    return sorted((f for f in found if _calls_class(f.node)), key=lambda f: f.node.n)
+    return sorted((f for f in found if _builds(m, module, f.node)), key=lambda f: f.node.n)
 
 
-def _calls_class(node: object) -> bool:
-    if isinstance(node, ir.Call):
-        name = node.func.name if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
-        if isinstance(name, str) and name[:1].isupper():
-            return True
-    return isinstance(node, tuple) and any(_calls_class(part) for part in node if isinstance(part, tuple))
+def _builds(m: Interpreter, module: PyModule, node: object) -> bool:
+    """Whether the code calls a module class by its name."""
+    if isinstance(node, ir.Call) and _is_module_name(m, module, node.func):
+        return True
+    return isinstance(node, tuple) and any(_builds(m, module, part) for part in node if isinstance(part, tuple))
+
+
+def _is_module_name(m: Interpreter, module: PyModule, node: ir.Expr) -> bool:
+    parts: list[str] = []
+    while isinstance(node, ir.Attr):
+        parts.insert(0, node.name)
+        node = node.value
+    if not isinstance(node, ir.Name) or not (parts[-1] if parts else node.id)[:1].isupper():
+        return False
+    if node.id not in module.cells and not module.stars:
+        return False
+    value = attribute(m, module, node.id)
+    for part in parts:
+        if isinstance(value, PyModule):
+            value = attribute(m, value, part)
+        elif isinstance(value, ExtV):
+            value = ExtV(f"{value.dotted}.{part}")
+        else:
+            return False
+    return classes.is_module_class(m, value)
 
 
 def _roots(m: Interpreter, made: list[ModuleObj]) -> list[ModuleObj]:

@@ -190,10 +190,8 @@ def _contains(m: Interpreter, item: Value, container: Value) -> Value:
 
 def _any_of(m: Interpreter, answers: list[Value]) -> Value:
     """Whether one of several unknown equalities holds, as alternatives by path."""
-    from modlint.graph.paths import conjoin, disjoin
-
     true, false = m.truth(answers[0])
     for answer in answers[1:]:
         yes, no = m.truth(answer)
-        true, false = disjoin(true, yes), conjoin(false, no)
+        true, false = m.disjoin(true, yes), m.conjoin(false, no)
     return Choice(((true, True), (false, False)))

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modlint.graph import ALWAYS
-from modlint.graph.paths import conjoin, disjoin
+from modlint.interpreter.conditions import ALWAYS, NEVER
 from modlint.interpreter.expressions import evaluate
 from modlint.interpreter.operators import compare
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
-    from modlint.graph import Condition
+    from modlint.interpreter.conditions import Cond
     from modlint.interpreter.frames import Frame
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.values import Value
 
 
-def matches(m: Interpreter, pattern: ir.Pattern, subject: Value, frame: Frame) -> tuple[Condition, Condition]:
+def matches(m: Interpreter, pattern: ir.Pattern, subject: Value, frame: Frame) -> tuple[Cond, Cond]:
     """The conditions under which `subject` matches and does not match."""
     match pattern:
         case ir.MatchValue():
             return m.truth(compare(m, "==", subject, evaluate(m, pattern.value, frame)))
         case ir.MatchBind():
-            both = (ALWAYS, ()) if pattern.pattern is None else matches(m, pattern.pattern, subject, frame)
+            both = (ALWAYS, NEVER) if pattern.pattern is None else matches(m, pattern.pattern, subject, frame)
             if pattern.name is not None:
                 m.set(frame.cells, pattern.name, subject)
             return both
@@ -39,40 +38,40 @@ def matches(m: Interpreter, pattern: ir.Pattern, subject: Value, frame: Frame) -
 
 def _any(
     m: Interpreter, patterns: tuple[ir.Pattern, ...], subject: Value, frame: Frame
-) -> tuple[Condition, Condition]:
-    true: Condition = ()
-    false: Condition = ALWAYS
+) -> tuple[Cond, Cond]:
+    true: Cond = NEVER
+    false: Cond = ALWAYS
     for pattern in patterns:
         yes, no = matches(m, pattern, subject, frame)
-        true, false = disjoin(true, yes), conjoin(false, no)
+        true, false = m.disjoin(true, yes), m.conjoin(false, no)
     return true, false
 
 
 def _items(
     m: Interpreter, patterns: tuple[ir.Pattern, ...], subject: Value, frame: Frame
-) -> tuple[Condition, Condition]:
+) -> tuple[Cond, Cond]:
     if type(subject) is not tuple:
         return _bind_unknown(m, (), frame)
     if len(subject) != len(patterns):
-        return (), ALWAYS
-    true: Condition = ALWAYS
-    false: Condition = ()
+        return NEVER, ALWAYS
+    true: Cond = ALWAYS
+    false: Cond = NEVER
     for pattern, item in zip(patterns, subject, strict=True):
         yes, no = matches(m, pattern, item, frame)
-        true, false = conjoin(true, yes), disjoin(false, no)
+        true, false = m.conjoin(true, yes), m.disjoin(false, no)
     return true, false
 
 
-def _type(m: Interpreter, pattern: ir.MatchType, subject: Value, frame: Frame) -> tuple[Condition, Condition]:
+def _type(m: Interpreter, pattern: ir.MatchType, subject: Value, frame: Frame) -> tuple[Cond, Cond]:
     true, false = m.truth(m.is_instance(subject, evaluate(m, pattern.cls, frame)))
     if pattern.exact or not true:
         return true, false
     yes, no = _bind_unknown(m, pattern.names, frame)
-    return conjoin(true, yes), disjoin(false, no)
+    return m.conjoin(true, yes), m.disjoin(false, no)
 
 
-def _bind_unknown(m: Interpreter, names: tuple[str, ...], frame: Frame) -> tuple[Condition, Condition]:
+def _bind_unknown(m: Interpreter, names: tuple[str, ...], frame: Frame) -> tuple[Cond, Cond]:
     for name in names:
         m.set(frame.cells, name, m.unknown("a pattern"))
     literal = m.literal("matches", m.fresh())
-    return (frozenset({literal}),), (frozenset({-literal}),)
+    return m.makes(literal), m.makes(-literal)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING
 
-from modlint.graph import ALWAYS
+from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.machine import Dead, GiveUp
 from modlint.interpreter.values import ExtV, LazyImport, ListObj, PyModule, Value

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modlint.errors import LogicError
-from modlint.graph.paths import conjoin
 from modlint.interpreter import classes, scope, values
 from modlint.interpreter.expressions import (
     assign,
@@ -16,6 +15,7 @@ from modlint.interpreter.expressions import (
     lookup_frame,
 )
 from modlint.interpreter.iteration import iterate
+from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.machine import TRIPS, Dead
 from modlint.interpreter.patterns import matches
 from modlint.interpreter.values import Choice, Descriptor, LazyImport
@@ -24,7 +24,7 @@ from modlint.syntax import ir
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modlint.graph import Condition
+    from modlint.interpreter.conditions import Cond
     from modlint.interpreter.frames import Frame, Loop
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.values import Value
@@ -104,7 +104,7 @@ def _raise(m: Interpreter, s: ir.Raise, frame: Frame, loop: Loop | None) -> bool
 
 def _assert(m: Interpreter, s: ir.Assert, frame: Frame, loop: Loop | None) -> bool:
     true, _ = m.truth(evaluate(m, s.test, frame))
-    narrowed = conjoin(m.pc, true)
+    narrowed = m.conjoin(m.pc, true)
     if narrowed:
         m.pc = narrowed
     return bool(narrowed)
@@ -134,9 +134,9 @@ def _if(m: Interpreter, s: ir.If, frame: Frame, loop: Loop | None) -> bool:
         )
 
 
-def branch(m: Interpreter, arms: list[tuple[Condition, Callable[[], bool]]]) -> bool:
+def branch(m: Interpreter, arms: list[tuple[Cond, Callable[[], bool]]]) -> bool:
     """Run exclusive arms; a path that does not fall through its arm waits as a pending exit."""
-    possible = [(cond, arm) for test, arm in arms if (cond := conjoin(m.pc, test))]
+    possible = [(cond, arm) for test, arm in arms if (cond := m.conjoin(m.pc, test))]
     if not possible:
         return False
     if len(possible) == 1:
@@ -207,7 +207,7 @@ def _while(m: Interpreter, s: ir.While, frame: Frame, loop: Loop | None) -> bool
     with m.looping(m.fresh(), False) as this:
         while falls and rounds < LONGEST and guesses < TRIPS:
             true, false = m.truth(evaluate(m, s.test, frame))
-            go, stop = conjoin(m.pc, true), conjoin(m.pc, false)
+            go, stop = m.conjoin(m.pc, true), m.conjoin(m.pc, false)
             if not go:
                 break
             rounds += 1
@@ -253,17 +253,18 @@ def _try(m: Interpreter, s: ir.Try, frame: Frame, loop: Loop | None) -> bool:
 
 
 def _try_paths(m: Interpreter, s: ir.Try, frame: Frame, loop: Loop | None) -> bool:
-    arms: list[tuple[Condition, Callable[[], bool]]] = []
-    before: frozenset[int] = frozenset()
+    arms: list[tuple[Cond, Callable[[], bool]]] = []
+    before = ALWAYS
     for handler in s.handlers:
         literal = m.literal("raises", m.fresh())
-        arms.append(((before | {literal},), lambda h=handler: _handle(m, h, frame, loop)))  # type: ignore[misc]
-        before |= {-literal}
+        raised = m.conjoin(before, m.makes(literal))
+        arms.append((raised, lambda h=handler: _handle(m, h, frame, loop)))  # type: ignore[misc]
+        before = m.conjoin(before, m.makes(-literal))
 
     def body() -> bool:
         return execute(m, s.body, frame, loop) and (not s.orelse or execute(m, s.orelse, frame, loop))
 
-    return branch(m, [((before,), body), *arms])
+    return branch(m, [(before, body), *arms])
 
 
 def _handle(m: Interpreter, handler: ir.Handler, frame: Frame, loop: Loop | None) -> bool:

@@ -56,6 +56,11 @@ def model_of(dotted: str) -> Callable[[Interpreter, CallArgs], Value] | None:
     return None
 
 
+def draws(name: str) -> bool:
+    """Whether a function of that name draws from the RNG, or re-runs what it is given."""
+    return name in _RANDOM or name in _FUNCTIONAL_RANDOM or name.startswith("checkpoint")
+
+
 def _arg(args: CallArgs, index: int, name: str, default: Value = None) -> Value:
     return args.args[index] if len(args.args) > index else args.kwargs.get(name, default)
 
@@ -163,9 +168,9 @@ def wrap(m: Interpreter, wrapper: Wrapper, args: CallArgs) -> Value:
     module = m.live(values.get(wrapper.argument))
     if not isinstance(module, ModuleObj):
         return module if wrapper.returns else None
-    if wrapper.copies:
-        module = m.deep_copy(module, args.site)
     bound = {name: m.as_argument(value) for name, value in values.items()}
+    if wrapper.copied.holds(bound):
+        module = m.deep_copy(module, args.site)
     m.set(module.facts, "wrappers", (*m.live(module.facts.get("wrappers", ())), (wrapper, tuple(bound.items()))))
     return module if wrapper.returns else None
 

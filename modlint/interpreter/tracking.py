@@ -26,7 +26,8 @@ from modlint.interpreter.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modlint.graph import Condition, Site
+    from modlint.graph import Site
+    from modlint.interpreter.conditions import Cond
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.values import CallArgs
 
@@ -42,7 +43,7 @@ class RawUse(NamedTuple):
     slot: tuple[ModuleObj, str] | None
     times: int
     at_least: bool
-    cond: Condition
+    cond: Cond
     frozen: bool
     recomputed: Site | None
     loop: int | None

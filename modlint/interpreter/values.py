@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modlint.catalogue import Entry
-    from modlint.graph import Condition, Site
+    from modlint.graph import Site
+    from modlint.interpreter.conditions import Cond
     from modlint.syntax import ir
 
 Value: TypeAlias = Any  # a constant, a tuple of values, or an instance of a class below
@@ -57,7 +58,7 @@ class Choice:
 
     __slots__ = ("alts",)
 
-    def __init__(self, alts: tuple[tuple[Condition, Value], ...]) -> None:
+    def __init__(self, alts: tuple[tuple[Cond, Value], ...]) -> None:
         self.alts = alts
 
     def __repr__(self) -> str:

@@ -1,0 +1,146 @@
+"""Path conditions of the interpreter: reduced ordered binary decision diagrams over numbered literals.
+
+Decision: conditions in disjunctive form grow exponentially under early returns and loops with breaks; decision diagrams
+ordered by creation stay linear there, are equal when they mean the same, and are empty exactly when no path is left.
+The graph gets them as disjunctions (`terms`), because that is what a reader and a test can write down.
+Source of the algorithms: R. E. Bryant, Graph-Based Algorithms for Boolean Function Manipulation, 1986.
+"""
+
+from __future__ import annotations
+
+MOST_NODES = 50_000
+MOST_TERMS = 12
+
+
+class TooManyPaths(Exception):
+    """The conditions of this model have outgrown their bound."""
+
+
+class Cond:
+    """A node: if literal `var` holds then `high` else `low`. False in a boolean context when it is `NEVER`."""
+
+    __slots__ = ("high", "low", "var")
+
+    def __init__(self, var: int, high: Cond | None, low: Cond | None) -> None:
+        self.var = var
+        self.high = high
+        self.low = low
+
+    def __bool__(self) -> bool:
+        return self is not NEVER
+
+    def __repr__(self) -> str:
+        return "ALWAYS" if self is ALWAYS else "NEVER" if self is NEVER else f"Cond({self.var})"
+
+
+_LAST = 1 << 60
+ALWAYS = Cond(_LAST, None, None)
+NEVER = Cond(_LAST, None, None)
+
+
+class Conditions:
+    """Makes conditions; equal ones are the same object. `clear` before each model."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[tuple[int, int, int], Cond] = {}
+        self._and: dict[tuple[int, int], Cond] = {}
+        self._not: dict[int, tuple[Cond, Cond]] = {}
+        self._alive: list[Cond] = []
+
+    def clear(self) -> None:
+        """Forget everything made so far."""
+        self._nodes.clear()
+        self._and.clear()
+        self._not.clear()
+        self._alive.clear()
+
+    def _node(self, var: int, high: Cond, low: Cond) -> Cond:
+        if high is low:
+            return high
+        key = (var, id(high), id(low))
+        found = self._nodes.get(key)
+        if found is None:
+            if len(self._nodes) > MOST_NODES:
+                raise TooManyPaths
+            found = self._nodes[key] = Cond(var, high, low)
+        return found
+
+    def literal(self, number: int) -> Cond:
+        """The condition that literal `number` holds, or, for a negative number, that it does not."""
+        return self._node(number, ALWAYS, NEVER) if number > 0 else self._node(-number, NEVER, ALWAYS)
+
+    def conjoin(self, one: Cond, other: Cond) -> Cond:
+        """Both hold."""
+        if one is other or other is ALWAYS:
+            return one
+        if one is ALWAYS:
+            return other
+        if one is NEVER or other is NEVER:
+            return NEVER
+        key = (id(one), id(other)) if id(one) < id(other) else (id(other), id(one))
+        found = self._and.get(key)
+        if found is not None:
+            return found
+        assert one.high is not None and one.low is not None and other.high is not None and other.low is not None
+        if one.var == other.var:
+            made = self._node(one.var, self.conjoin(one.high, other.high), self.conjoin(one.low, other.low))
+        elif one.var < other.var:
+            made = self._node(one.var, self.conjoin(one.high, other), self.conjoin(one.low, other))
+        else:
+            made = self._node(other.var, self.conjoin(one, other.high), self.conjoin(one, other.low))
+        self._and[key] = made
+        self._alive += (one, other)  # the memo goes by identity
+        return made
+
+    def negate(self, one: Cond) -> Cond:
+        """It does not hold."""
+        if one is ALWAYS:
+            return NEVER
+        if one is NEVER:
+            return ALWAYS
+        found = self._not.get(id(one))
+        if found is not None:
+            return found[1]
+        assert one.high is not None and one.low is not None
+        made = self._node(one.var, self.negate(one.high), self.negate(one.low))
+        self._not[id(one)] = (one, made)
+        return made
+
+    def disjoin(self, one: Cond, other: Cond) -> Cond:
+        """Either holds."""
+        if one is other or other is NEVER or one is ALWAYS:
+            return one
+        if one is NEVER or other is ALWAYS:
+            return other
+        return self.negate(self.conjoin(self.negate(one), self.negate(other)))
+
+    def whatever(self, one: Cond, variables: frozenset[int]) -> Cond:
+        """The part of a condition that holds whatever the given literals are."""
+        memo: dict[int, Cond] = {}
+
+        def walk(node: Cond) -> Cond:
+            if node is ALWAYS or node is NEVER:
+                return node
+            if id(node) not in memo:
+                assert node.high is not None and node.low is not None
+                high, low = walk(node.high), walk(node.low)
+                both = node.var in variables
+                memo[id(node)] = self.conjoin(high, low) if both else self._node(node.var, high, low)
+            return memo[id(node)]
+
+        return walk(one)
+
+
+def terms(one: Cond) -> tuple[frozenset[int], ...]:
+    """The condition as a disjunction of sets of literals, cut to MOST_TERMS: a path less is no false alarm."""
+    found: list[frozenset[int]] = []
+    stack: list[tuple[Cond, frozenset[int]]] = [(one, frozenset())]
+    while stack and len(found) < MOST_TERMS:
+        node, literals = stack.pop()
+        if node is ALWAYS:
+            found.append(literals)
+        elif node is not NEVER:
+            assert node.high is not None and node.low is not None
+            stack.append((node.low, literals | {-node.var}))
+            stack.append((node.high, literals | {node.var}))
+    return tuple(found)

@@ -1,0 +1,81 @@
+"""Functions that cannot matter: given tensors and constants alone they build, hold and call no module and draw nothing.
+
+Running them would cost most of the time spent on functional code, and their result is data either way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modlint.interpreter import torch_models
+from modlint.interpreter.methods import DRAWING_METHODS
+from modlint.interpreter.values import (
+    INPUT,
+    ClassV,
+    DictObj,
+    ExtV,
+    FuncV,
+    ListObj,
+    ModuleObj,
+    Obj,
+    Sym,
+    Value,
+    is_const,
+)
+from modlint.syntax import ir
+
+if TYPE_CHECKING:
+    from modlint.interpreter.interpreter import Interpreter
+    from modlint.interpreter.values import CallArgs, PyModule
+
+
+def skippable(m: Interpreter, func: FuncV, args: CallArgs) -> bool:
+    """Whether a call in forward gives data and does nothing else that counts."""
+    if m.run is None or func.closure is not None or func.owner is not None or func.generator:
+        return False
+    values = (*args.args, *args.kwargs.values())
+    if not all(_plain_value(value) for value in values) or not any(m.taint_of(v) & INPUT for v in values):
+        return False
+    return is_plain(m, func)
+
+
+def _plain_value(value: Value) -> bool:
+    if type(value) is tuple:
+        return all(_plain_value(item) for item in value)
+    return type(value) is Sym or is_const(value)
+
+
+def is_plain(m: Interpreter, func: FuncV) -> bool:
+    """Whether nothing that the function mentions can build or reach a module, or draw."""
+    known = m.plain.get(func.id)
+    if known is None:
+        m.plain[func.id] = True  # a recursive call adds nothing
+        known = m.plain[func.id] = all(_plain_node(m, func.module, part) for part in (func.node.body, func.params))
+    return known
+
+
+def _plain_node(m: Interpreter, module: PyModule, node: object) -> bool:
+    if isinstance(node, ir.Name):
+        return node.n < 0 or _plain_global(m, module, node.id)
+    if isinstance(node, ir.Scope | ir.ImportFrom | ir.Import | ir.ClassDef):
+        return False
+    if isinstance(node, ir.Attr):
+        if node.name in DRAWING_METHODS or torch_models.draws(node.name):
+            return False
+        return _plain_node(m, module, node.value)
+    return not isinstance(node, tuple) or all(_plain_node(m, module, p) for p in node if isinstance(p, tuple))
+
+
+def _plain_global(m: Interpreter, module: PyModule, name: str) -> bool:
+    from modlint.interpreter import scope
+
+    if name not in module.cells:
+        return not torch_models.draws(name)
+    value = scope.attribute(m, module, name)
+    if isinstance(value, FuncV):
+        return is_plain(m, value)
+    if isinstance(value, ClassV):
+        return not value.is_module
+    if isinstance(value, ExtV):
+        return m.entry(value.dotted) is None and not torch_models.draws(name)
+    return not isinstance(value, ModuleObj | ListObj | DictObj | Obj)
