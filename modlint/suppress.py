@@ -116,7 +116,9 @@ class Suppressor:
             case Action.UNKNOWN:
                 return f"modlint knows {_ACTIONS}"
             case Action.SHARED:
-                there = any(directive.speaks_for(place.row, place.end_row) for place in reused_at(file))
+                there = file in self._sources.unreadable or any(
+                    directive.speaks_for(place.row, place.end_row) for place in reused_at(file)
+                )
                 return "" if there else "no module instance that is created or used here is shared"
             case Action.IGNORE | Action.IGNORE_FILE:
                 strangers = [code for code in directive.codes if code not in known]

@@ -12,11 +12,13 @@ _EXISTING = re.compile(r"(#\s*modlint:\s*ignore\[)([^\]]*)(\])")
 
 
 def encoding_of(data: bytes) -> str:
-    """The declared encoding; UTF-8 where the declaration is wrong."""
+    """The declared encoding; UTF-8 where the declaration is wrong, or names what is not for text (rot13)."""
     try:
-        return tokenize.detect_encoding(io.BytesIO(data).readline)[0]
-    except SyntaxError:
+        encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+        b"".decode(encoding)
+    except (SyntaxError, LookupError):
         return "utf-8"
+    return encoding
 
 
 def lines_of(data: bytes) -> list[str]:

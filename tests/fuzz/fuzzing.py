@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hypothesis import HealthCheck, settings
+
 from modlint.config import Config
 from modlint.linter import Request, lint
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = os.path.join(tempfile.gettempdir(), "modlint-fuzz-nowhere")
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "models"
+EXPLORING = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
 SECONDS = 20  # for what takes well under a second on an idle machine
 
 MODEL = """\
@@ -41,6 +44,18 @@ class Net(nn.Module):
         return self.bn(x)
 """
 FINDING = ("ML101", 13)  # what modlint says of MODEL
+
+
+def examples(count: int) -> settings:
+    """So many examples, the same on every run; thirty times as many new ones with HYPOTHESIS_PROFILE=explore."""
+    return settings(
+        max_examples=30 * count if EXPLORING else count,
+        derandomize=not EXPLORING,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+    )
 
 
 def lint_files(files: Mapping[str, bytes | str]) -> list[Finding]:

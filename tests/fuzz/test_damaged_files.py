@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 
 import pytest
-from fuzzing import FINDING, FIXTURES, MODEL, compiles, lint_files, lint_text
-from hypothesis import example, given, settings
+from fuzzing import FINDING, FIXTURES, MODEL, compiles, examples, lint_files, lint_text
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 SOURCES = [path.read_bytes() for path in sorted(FIXTURES.glob("*/*.py"))][::5]
@@ -22,26 +22,26 @@ def check_damaged(data: bytes) -> None:
         assert found <= {"ML901"}
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(source=sources, share=st.floats(0, 1))
 def test_a_file_cut_at_any_byte(source: bytes, share: float) -> None:
     check_damaged(source[: int(len(source) * share)])
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(source=sources, start=st.floats(0, 1), length=st.integers(1, 200))
 def test_a_file_with_a_hole(source: bytes, start: float, length: int) -> None:
     at = int(len(source) * start)
     check_damaged(source[:at] + source[at + length :])
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(source=sources, other=sources, start=st.floats(0, 1), end=st.floats(0, 1))
 def test_the_head_of_one_file_and_the_tail_of_another(source: bytes, other: bytes, start: float, end: float) -> None:
     check_damaged(source[: int(len(source) * start)] + other[int(len(other) * end) :])
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(source=sources, data=st.data())
 def test_a_file_with_bytes_overwritten(source: bytes, data: st.DataObject) -> None:
     damaged = bytearray(source)
@@ -50,7 +50,7 @@ def test_a_file_with_bytes_overwritten(source: bytes, data: st.DataObject) -> No
     check_damaged(bytes(damaged))
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.binary(max_size=300))
 @example(b"")
 @example(b"\0")
@@ -69,7 +69,7 @@ def test_random_bytes(data: bytes) -> None:
     check_damaged(data)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.text(alphabet=" \t\n\r()[]{}:.,=*@+-'\"\\#fxN0", max_size=60))
 def test_random_punctuation(text: str) -> None:
     check_damaged(text.encode())

@@ -6,36 +6,35 @@ import io
 import tokenize
 
 import hypothesmith
-from fuzzing import FIXTURES, MODEL, codes, lint_files
-from hypothesis import HealthCheck, given, settings
+from fuzzing import FIXTURES, MODEL, codes, examples, lint_files
+from hypothesis import given
 from hypothesis import strategies as st
 
-generated = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 SOURCES = [path.read_text(encoding="utf-8") for path in sorted(FIXTURES.glob("*/*.py"))][2::7]
 _WORDS = ("None", "True", "0", "-1", "10**9", "self", "nn", "super", "x", "[]", "{}", "()", "...", "lambda: 0", "''")
 _FIXED = frozenset({tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER})
 
 
-@generated
+@examples(40)
 @given(hypothesmith.from_grammar())
 def test_python_from_the_grammar(source: str) -> None:
     assert codes(source.encode("utf-8", "surrogatepass")) <= {"ML901"}
 
 
-@generated
+@examples(40)
 @given(hypothesmith.from_node())
 def test_python_from_the_tree(source: str) -> None:
     assert codes(source.encode("utf-8", "surrogatepass")) <= {"ML901"}
 
 
-@generated
+@examples(40)
 @given(hypothesmith.from_node())
 def test_a_module_that_imports_generated_python(source: str) -> None:
     model = MODEL.replace("import torch\n", "from generated import *\n")
     lint_files({"generated.py": source.encode("utf-8", "surrogatepass"), "net.py": model})
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(source=st.sampled_from(SOURCES), data=st.data())
 def test_a_model_with_tokens_exchanged(source: str, data: st.DataObject) -> None:
     """Names, numbers and operators are put in the place of others: much of it still parses and means something odd."""
@@ -53,7 +52,7 @@ def test_a_model_with_tokens_exchanged(source: str, data: st.DataObject) -> None
     codes("".join(lines))
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(source=st.sampled_from(SOURCES), data=st.data())
 def test_a_model_with_lines_moved(source: str, data: st.DataObject) -> None:
     """Lines are dropped, doubled and exchanged with lines of the same indentation."""
