@@ -15,7 +15,7 @@ def encoding_of(data: bytes) -> str:
     """The declared encoding; UTF-8 where the declaration is wrong, or names what is not for text (rot13)."""
     try:
         encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
-        b"".decode(encoding)
+        b" ".decode(encoding, "replace")
     except (SyntaxError, LookupError):
         return "utf-8"
     return encoding
