@@ -135,8 +135,14 @@ def _fields(judgement: Judgement, sites: tuple[UseSite, ...], location: Location
         "writes": written,
         "slots": _slots(instance),
         "carried": _carried(judgement, written),
-        "why": instance.shared or "one name, called again",
+        "why": instance.shared or _why(judgement),
     }
+
+
+def _why(judgement: Judgement) -> str:
+    """What makes a shared parametric instance look meant, where no word in the source says so."""
+    looped = any(use.loop is not None or use.times > 1 for use in judgement.uses)
+    return "a loop calls it" if looped else "one name, called again"
 
 
 def _first(sites: tuple[UseSite, ...], location: Location) -> str:

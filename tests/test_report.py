@@ -84,6 +84,12 @@ MESSAGES = [
         id="ML003",
     ),
     pytest.param(
+        leaf(LINEAR, 21, times=3, loop=1),
+        "Linear 'self.bn' runs 3 times per forward (at line 21): all uses train one set of weights, which reads as "
+        "meant (a loop calls it); give each use its own instance if it is not",
+        id="ML003 in a loop",
+    ),
+    pytest.param(
         leaf(LINEAR, 21, 23, shared="its name says tied"),
         "Linear 'self.bn' runs 2 times per forward (first at line 21): all uses train one set of weights, which reads "
         "as meant (its name says tied); give each use its own instance if it is not",
