@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modlint.cli.confirm_command import choice_of, experiment_options, in_worker, limits_of
+from modlint.cli.confirm_command import choice_of, configured, experiment_options, in_worker, limits_of, require_torch
 
 if TYPE_CHECKING:
     from modlint.confirm.compare import Comparison
@@ -28,11 +28,13 @@ def compare(target: str, other: str, **options: Any) -> int:
 
     Exit status: 0 when all observables are equal to the last bit, 1 when not. Runs your code.
     """
+    require_torch()
     from modlint.confirm.job import Model
     from modlint.confirm.report import comparison_json, comparison_text
 
-    one = Model(target, options["init"], options["specs"], options["inputs"], options["call"])
-    two = Model(other, options["init_b"], call=options["call_b"])
+    file = options["config_file"]
+    one = configured(Model(target, options["init"], options["specs"], options["inputs"], options["call"]), file)
+    two = configured(Model(other, options["init_b"], call=options["call_b"]), file)
     result: Comparison = in_worker(
         "compare", {"one": one, "other": two, "choice": choice_of(options)}, limits_of(options)
     )

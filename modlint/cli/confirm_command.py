@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from modlint import ruleset
+from modlint.config import load
 from modlint.errors import ModlintError
 from modlint.graph import Location
 
@@ -37,7 +40,12 @@ _EXPERIMENT = (
     click.option("--steps", type=click.IntRange(min=3), default=3, help="Training steps of every run [default: 3]."),
     click.option("--seed", type=int, default=0, help="Seed of inputs, weights and steps [default: 0]."),
     click.option("--timeout", type=float, default=600.0, metavar="SECONDS", help="Time limit [default: 600]."),
-    click.option("--memory", type=float, metavar="GIB", help="Memory limit of the process that runs your code."),
+    click.option(
+        "--memory", type=float, metavar="GIB", help="Memory limit of the process that runs your code [default: half]."
+    ),
+    click.option(
+        "--config", "config_file", metavar="FILE", help="Read this file instead of the nearest pyproject.toml."
+    ),
     click.option("--output-format", type=click.Choice(["full", "json"]), default="full", help="How to print."),
 )
 
@@ -60,18 +68,37 @@ def confirm(target: str, init: str, specs: tuple[str, ...], inputs: str, **optio
 
     TARGET is file.py:NAME or package.module:NAME; NAME a Module class, a factory or an instance. Runs your code.
     """
+    require_torch()
     from modlint.confirm.job import Model
     from modlint.confirm.report import result_json, result_text
 
-    confirmed: Confirmed = in_worker(
-        "confirm", {"model": Model(target, init, specs, inputs), "choice": choice_of(options)}, limits_of(options)
-    )
+    model = configured(Model(target, init, specs, inputs), options["config_file"])
+    confirmed: Confirmed = in_worker("confirm", {"model": model, "choice": choice_of(options)}, limits_of(options))
     if options["output_format"] == "json":
-        traced = traced_json(confirmed, target)
-        click.echo(json.dumps(result_json(confirmed.result, traced), indent=2, allow_nan=False))
+        report = result_json(confirmed.result, confirmed.traced, confirmed.types)
+        click.echo(json.dumps(report, indent=2, allow_nan=False))
     else:
-        click.echo(result_text(confirmed.result, confirmed.types), nl=False)
+        click.echo(result_text(confirmed.result, confirmed.types, uses_of(confirmed)), nl=False)
     return int(harmful(confirmed))
+
+
+def configured(model: Model, config_file: str | None) -> Model:
+    """The model with what `[[tool.modlint.models]]` says of it and the command line leaves open."""
+    config = load(["."], config_file)
+    entry = next((entry for entry in config.models if entry.target == model.target), None)
+    model = replace(model, states=config.states)
+    if entry is None:
+        return model
+    if not model.input and not model.inputs:
+        model = replace(model, input=entry.input, inputs=entry.inputs)
+    return replace(model, init=model.init or entry.init)
+
+
+def require_torch() -> None:
+    """Raises ModlintError where torch or numpy is missing."""
+    missing = [name for name in ("torch", "numpy") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ModlintError(f"this needs {' and '.join(missing)}: pip install 'modlint[trace]'")
 
 
 def harmful(confirmed: Confirmed) -> bool:
@@ -86,37 +113,19 @@ def harmful(confirmed: Confirmed) -> bool:
     )
 
 
-def traced_json(confirmed: Confirmed, target: str) -> dict[str, Any]:
-    """What `modlint trace` says of the same model, as far as the experiment needs it."""
-    instances = []
+def uses_of(confirmed: Confirmed) -> dict[str, str]:
+    """Where each reused instance is used: `net.py:18, 19`."""
+    from modlint.trace.report import shown
+
+    found = {}
     for judgement in confirmed.judgements:
-        instance = judgement.instance
-        uses = [
-            {"filename": use.place.filename, "row": use.place.row, "column": use.place.column, "in": use.within}
-            for use in judgement.uses
-            if isinstance(use.place, Location)
-        ]
-        instances.append(
-            {
-                "paths": [slot.path for slot in instance.slots] or [instance.key],
-                "type": instance.type,
-                "state": instance.state.kind.value,
-                "writes": list(instance.state.writes),
-                "uses": uses,
-                "executions": judgement.count,
-                "verdict": judgement.verdict.value,
-            }
-        )
-    return {
-        "model": confirmed.result.model,
-        "target": target,
-        "tracer": confirmed.tracer,
-        "why_not_fx": confirmed.why_not_fx or None,
-        "coverage": confirmed.coverage,
-        "inputs": list(confirmed.result.inputs),
-        "instances": instances,
-        "graph": confirmed.graph,
-    }
+        rows: dict[str, dict[int, None]] = {}
+        for use in judgement.uses:
+            if isinstance(use.place, Location):
+                rows.setdefault(shown(use.place.filename), {})[use.place.row] = None
+        texts = [f"{file}:{', '.join(map(str, lines))}" for file, lines in rows.items()]
+        found[judgement.instance.key] = "; ".join(texts)
+    return found
 
 
 def choice_of(options: dict[str, Any]) -> Choice:
@@ -129,18 +138,17 @@ def choice_of(options: dict[str, Any]) -> Choice:
 
 def limits_of(options: dict[str, Any]) -> Limits:
     """What the user's code may take."""
+    from modlint.trace.session import half_of_memory
     from modlint.trace.worker import Limits
 
     memory = options["memory"]
-    return Limits(options["timeout"], None if memory is None else int(memory * 2**30))
+    return Limits(options["timeout"], half_of_memory() if memory is None else int(memory * 2**30))
 
 
 def in_worker(job: str, arguments: dict[str, Any], limits: Limits) -> Any:
     """Run a job of this module in a process of its own. Raises ModlintError."""
-    try:
-        from modlint.trace import worker
-    except ModuleNotFoundError as error:
-        raise ModlintError("this needs torch and numpy: pip install 'modlint[trace]'") from error
+    from modlint.trace import worker
+
     return worker.run(f"modlint.cli.confirm_command:{job}_job", arguments, limits)
 
 

@@ -1,4 +1,4 @@
-"""`modlint PATH --trace` and `--confirm`: the static findings with what running the models showed. Runs the user's code."""
+"""`modlint PATH --trace` and `--confirm`: the static findings with what running the models showed. Runs user code."""
 
 from __future__ import annotations
 
@@ -47,12 +47,15 @@ def with_evidence(outcome: Outcome, config: Config, options: dict[str, Any]) -> 
 def _confirmed(
     findings: Sequence[Finding], requests: Iterable[Request], config: Config, device: str
 ) -> tuple[Finding, ...]:
+    from modlint.cli.confirm_command import Progress
     from modlint.confirm.evidence import confirm_findings
     from modlint.confirm.job import Choice, Model
     from modlint.trace.worker import Limits
 
-    targets = [Model(request.target, request.init, request.input, request.inputs) for request in requests]
-    merged = confirm_findings(findings, targets, Choice(device=device), Limits(seconds=_SECONDS), config.root)
+    targets = [Model(r.target, r.init, r.input, r.inputs, states=r.states) for r in requests]
+    limits = Limits(seconds=_SECONDS)
+    with Progress() as told:
+        merged = confirm_findings(findings, targets, Choice(device=device), limits, config.root, told)
     for target, message in merged.failures:
         click.echo(f"modlint: {target} was not measured: {message}", err=True)
     return merged.findings

@@ -18,7 +18,9 @@ from modlint.errors import ModlintError
 from modlint.findings import Evidence, Finding, Level, Severity
 from modlint.graph import Location
 from modlint.report import distinct, finding_at
+from modlint.sources import name_of
 from modlint.trace import worker
+from modlint.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -63,21 +65,35 @@ def confirm_findings(
     root: str = ".",
     told: Callable[[int, int, str], None] | None = None,
 ) -> Merged:
-    """Run the experiment on every target, each in a process of its own, and merge what it says into the findings.
+    """Run the experiment on every target, a process for each file, and merge what it says into the findings.
 
     `root` is the folder that relative file names in findings and targets start from. `told` hears how many targets are
     done, of how many, and which is next.
     """
-    done: list[Confirmed] = []
-    failures: list[tuple[str, str]] = []
-    for number, target in enumerate(targets):
+    by_file: dict[str, list[Model]] = {}
+    for target in targets:
+        by_file.setdefault(target.target.rpartition(":")[0], []).append(target)
+    results: list[tuple[Model, Confirmed | ModlintError]] = []
+    for models in by_file.values():
         if told is not None:
-            told(number, len(targets), target.target)
-        try:
-            done.append(worker.run("modlint.confirm.job:confirm_target", {"model": target, "choice": choice}, limits))
-        except ModlintError as error:
-            failures.append((target.target, str(error)))
+            told(len(results), len(targets), models[0].target)
+        results += zip(models, _confirmed(models, choice, limits), strict=True)
+    done = [result for _, result in results if not isinstance(result, ModlintError)]
+    failures = [(model.target, str(result)) for model, result in results if isinstance(result, ModlintError)]
     return replace(merged(findings, done, root), failures=tuple(failures))
+
+
+def _confirmed(models: list[Model], choice: Choice, limits: Limits) -> list[Confirmed | ModlintError]:
+    """The models of one file in one process; where that dies or takes too long, each in one of its own."""
+    try:
+        done: list[Confirmed | ModlintError] = worker.run(
+            "modlint.confirm.job:confirm_all", {"models": models, "choice": choice}, limits
+        )
+    except ModlintError as error:
+        if len(models) == 1:
+            return [error]
+        return [result for model in models for result in _confirmed([model], choice, limits)]
+    return done
 
 
 def merged(findings: Iterable[Finding], confirmed: Sequence[Confirmed], root: str = ".") -> Merged:
@@ -91,19 +107,20 @@ def merged(findings: Iterable[Finding], confirmed: Sequence[Confirmed], root: st
         if new.evidence.level is Level.CONFIRMED:
             harm[new.fingerprint] = max(m.outcome.harm.size for m in outcomes)
         result.append(new)
-    result += [noise for one in confirmed for noise in noise_findings(one)]
+    result += [noise for one in confirmed for noise in noise_findings(one, root)]
     return Merged(distinct(result), harm)
 
 
-def noise_findings(confirmed: Confirmed) -> list[Finding]:
+def noise_findings(confirmed: Confirmed, root: str = ".") -> list[Finding]:
     """An ML601 for each operation that made equal runs differ, at the module that runs it."""
     rule = ruleset.load().rule("ML601")
     found = []
     for noise in confirmed.result.nondeterministic:
         place = confirmed.places.get(noise.path)
         if place is not None:
+            here = place._replace(filename=name_of(root, place.filename))
             finding = finding_at(
-                rule, place, model=confirmed.result.model, operation=noise.operation, path=noise.path or "the model"
+                rule, here, model=confirmed.result.model, operation=noise.operation, path=noise.path or "the model"
             )
             if confirmed.result.device == "cpu":  # where the rule's words, which are about CUDA, do not fit
                 message = (
@@ -140,17 +157,14 @@ def _of(finding: Finding, measured: Sequence[_Measured], root: str) -> list[_Mea
     mine = _line(finding.location, root)
     uses = {_line(site.location, root) for site in finding.uses}
     cross = finding.code.startswith("ML3")
-    same = [
-        m
-        for m in measured
-        if m.judgement.code == finding.code
-        and (m.outcome.reused.aim is Aim.CROSS) == cross
-        and (mine in m.lines or (uses and uses <= m.lines))
+    telling = [
+        m for m in measured if (m.outcome.reused.aim is Aim.CROSS) == cross and _level(m.outcome, finding) is not None
     ]
+    same = [m for m in telling if m.judgement.code == finding.code and (mine in m.lines or (uses and uses <= m.lines))]
     if same or cross or finding.created is None:
         return same
     created = _line(finding.created, root)
-    return [m for m in measured if _created(m, root) == created and len(uses & m.lines) > 1]
+    return [m for m in telling if _created(m, root) == created and len(uses & m.lines) > 1]
 
 
 def _created(measured: _Measured, root: str) -> Line | None:
@@ -160,10 +174,13 @@ def _created(measured: _Measured, root: str) -> Line | None:
 
 def _with_evidence(finding: Finding, measured: Sequence[_Measured]) -> Finding:
     """Confirmed when one model shows harm, refuted when all show none, else inconclusive."""
-    deciding = min(measured, key=lambda m: (_RANK[_level(m.outcome)], -m.outcome.harm.size))
-    outcome, device = deciding.outcome, deciding.device
-    level = _level(outcome)
+    levels = {id(m): _level(m.outcome, finding) or Level.INCONCLUSIVE for m in measured}
+    deciding = min(measured, key=lambda m: (_RANK[levels[id(m)]], -m.outcome.harm.size))
+    outcome, device, level = deciding.outcome, deciding.device, levels[id(deciding)]
     evidence = replace(outcome.evidence, level=level)
+    if level is Level.REFUTED and outcome.reused.aim in {Aim.TIE, Aim.PARAMETERS} and finding.code.startswith("ML1"):
+        note = "its uses give the same numbers with state of their own, bit for bit; only its parameters are shared"
+        outcome, evidence = replace(outcome, note=note), replace(evidence, note=note)
     match level:
         case Level.REFUTED:
             message = f"{finding.message}; refuted on {device}: {outcome.note}"
@@ -178,12 +195,21 @@ def _with_evidence(finding: Finding, measured: Sequence[_Measured]) -> Finding:
             return replace(finding, evidence=evidence)
 
 
-def _level(outcome: Outcome) -> Level:
-    """What the outcome means for a finding. An instance that was judged safe and proves so refutes a warning of it."""
-    warned = outcome.reused.code[:3] in {"ML1", "ML2", "ML3"}
-    if outcome.level is Level.CONFIRMED and not warned and outcome.measured is not None:
-        return Level.REFUTED if outcome.measured.value == "safe" else Level.CONFIRMED
-    return outcome.level
+def _level(outcome: Outcome, finding: Finding) -> Level | None:
+    """What an outcome means for a finding: a claim of state, of tied parameters or of sharing between models.
+
+    None where the experiment on that instance did not look at the claim.
+    """
+    aim = outcome.reused.aim
+    match finding.code[:3], aim:
+        case ("ML1", Aim.STATE) | ("ML2", Aim.PARAMETERS | Aim.TIE) | ("ML3", Aim.CROSS):
+            return outcome.level
+        case "ML1", _:
+            return {None: None, True: Level.CONFIRMED, False: Level.REFUTED}[outcome.state_flows]
+        case "ML2", Aim.SAFE if outcome.measured is Verdict.SAFE:
+            return Level.REFUTED
+        case _:
+            return outcome.level if outcome.reused.code == finding.code else None
 
 
 _RANK = {level: rank for rank, level in enumerate((Level.CONFIRMED, Level.INCONCLUSIVE, Level.REFUTED))}

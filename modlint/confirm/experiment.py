@@ -25,6 +25,7 @@ from modlint.confirm.outcome import Aim, ranked
 from modlint.confirm.probe import reach_of
 from modlint.confirm.run import Mark, Run, run
 from modlint.trace.users import UserCodeError
+from modlint.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,14 +65,15 @@ class Experiment:
         self._baseline.append(self._run((), "the same again"))
         self._note_noise()
         self._parts = Parts(self.subject, self.candidates, self.settings)
-        found = self._together([c for c in self.candidates if c.aim in {Aim.SAFE, Aim.OPEN, Aim.TIE}])
+        found = {o.reused.name: o for o in self._together([c for c in self.candidates if c.aim is not Aim.STATE])}
         for candidate in self.candidates:
             if candidate.aim is Aim.STATE:
-                found.append(self._state(candidate))
+                found[candidate.name] = self._state(candidate)
             elif candidate.aim is Aim.PARAMETERS:
-                found.append(self._parameters(candidate))
+                flows = found[candidate.name].state_flows
+                found[candidate.name] = replace(self._parameters(candidate), state_flows=flows)
         record = self._a.record
-        self.found = ranked([replace(o, derivatives=described(o.reused.name, record)) for o in found])
+        self.found = ranked([replace(o, derivatives=described(o.reused.name, record)) for o in found.values()])
 
     # Runs.
 
@@ -128,11 +130,10 @@ class Experiment:
     def _together(self, candidates: list[Candidate]) -> list[Outcome]:
         if not candidates:
             return []
-        if self._noisy:
-            found = self._together_in_noise(candidates)
-        else:
-            found = self._together_exactly(candidates)
-        return self._ties([c for c in candidates if c.aim is Aim.TIE], found)
+        found = self._together_in_noise(candidates) if self._noisy else self._together_exactly(candidates)
+        return self._ties(
+            [c for c in candidates if c.aim is Aim.TIE], [replace(o, state_flows=_flows(o)) for o in found]
+        )
 
     def _together_exactly(self, candidates: list[Candidate]) -> list[Outcome]:
         b = self._run(candidates, "all harmless instances unshared")
@@ -191,14 +192,15 @@ class Experiment:
     def _ties(self, candidates: list[Candidate], found: list[Outcome]) -> list[Outcome]:
         """Where no state flows, show that the parameters are tied: one step with copies of everything."""
         clear = {outcome.reused.name: outcome for outcome in found}
-        tied = [c for c in candidates if clear[c.name].level.value == "confirmed"]
+        tied = [c for c in candidates if clear[c.name].state_flows is False]
         if not tied:
             return found
         b = self._run(tied, "shared parameters unshared", tie=False, steps=1, evaluate=False)
         observed = gaps(self._a.record.at(0), b.record.at(0))
         for candidate in tied:
             spread = judging.gradient_spread(candidate, self._a, self._baseline[1])
-            clear[candidate.name] = judging.tie(candidate, observed, self.noise, self._a, b, spread)
+            outcome = judging.tie(candidate, observed, self.noise, self._a, b, spread)
+            clear[candidate.name] = replace(outcome, state_flows=clear[candidate.name].state_flows)
         return list(clear.values())
 
     def _state(self, candidate: Candidate) -> Outcome:
@@ -237,3 +239,7 @@ class Experiment:
     def _placed(self, outcome: Outcome, candidate: Candidate, subject: Subject) -> Outcome:
         home = candidate.home
         return outcome if subject is self.subject or home is None else replace(outcome, within=home.name)
+
+
+def _flows(outcome: Outcome) -> bool | None:
+    return None if outcome.measured is None else outcome.measured is Verdict.CHANGES_SEMANTICS

@@ -19,12 +19,15 @@ from modlint.confirm.outcome import ranked
 from modlint.errors import ModlintError
 from modlint.graph import Location
 from modlint.trace.corridor import trace_model
+from modlint.trace.entries import use_tables
 from modlint.trace.inputs import Inputs, find
+from modlint.trace.report import report_of
+from modlint.trace.session import parse_init
 from modlint.trace.target import load, named
 from modlint.verdicts import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import nn
 
@@ -46,6 +49,7 @@ class Model:
     input: tuple[str, ...] = ()
     inputs: str = ""
     call: str = ""
+    states: tuple[str, ...] = ()  # the user's tables of state classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +74,22 @@ class Confirmed:
 
     result: ConfirmResult
     judgements: tuple[Judgement, ...]
-    graph: dict[str, Any]
-    types: dict[str, str]
+    traced: dict[str, Any]  # the report of `modlint trace`
+    types: dict[str, str]  # by key, in the order of the report's instances
     places: dict[str, Location] = field(default_factory=dict)  # by path, where a module is used or made
-    tracer: str = ""
-    why_not_fx: str = ""
-    coverage: float = 1.0
 
 
 def confirm_target(model: Model, choice: Choice, progress: Progress | None = None) -> Confirmed:
     """Build the target, trace it, run the experiment. Raises ModlintError."""
     settings = choice.settings
+    use_tables(model.states)
     seed_all(choice.seed)
-    init = _json(model.init, "--init")
+    init = parse_init(model.init)
     target = load(model.target, init)
     inputs = _inputs(target.model, model, choice.seed)
-    (graph, inputs), notes = fitting(inputs, lambda fit: (trace_model(target.model, fit, target.births), fit))
+    (graph, inputs), notes = fitting(
+        inputs, lambda fit: (trace_model(target.model, fit, target.births, model.target), fit)
+    )
     result = confirm_model(
         target.model, inputs, settings, candidates_of(graph, target.model, inputs), progress=progress
     )
@@ -94,12 +98,24 @@ def confirm_target(model: Model, choice: Choice, progress: Progress | None = Non
     return _confirmed(result, graph)
 
 
+def confirm_all(models: Sequence[Model], choice: Choice) -> list[Confirmed | ModlintError]:
+    """Several targets, one after another; what one of them raises stands in its place."""
+    return [_confirmed_or_error(model, choice) for model in models]
+
+
+def _confirmed_or_error(model: Model, choice: Choice) -> Confirmed | ModlintError:
+    try:
+        return confirm_target(model, choice)
+    except ModlintError as error:
+        return ModlintError(error.message, file=error.file, line=error.line)
+
+
 def compare_targets(one: Model, other: Model, choice: Choice) -> Comparison:
     """Build both targets and compare them on the inputs of the first. Raises ModlintError."""
     models = []
     for model in (one, other):
         seed_all(choice.seed)
-        models.append(load(model.target, _json(model.init, "--init")).model)
+        models.append(load(model.target, parse_init(model.init)).model)
     calls = (_json(one.call, "--call"), _json(other.call, "--call-b"))
     inputs = _inputs(models[0], one, choice.seed)
     return compare_models(models[0], models[1], inputs, choice.settings, calls)
@@ -130,9 +146,7 @@ def _json(text: str, option: str) -> dict[str, Any]:
 def _confirmed(result: ConfirmResult, graph: TracedGraph) -> Confirmed:
     judgements = tuple(judge(graph))
     types = {instance.key: instance.type for instance in graph.instances()}
-    return Confirmed(
-        result, judgements, graph.node_link(), types, _places(graph), graph.tracer, graph.why_not_fx, graph.coverage
-    )
+    return Confirmed(result, judgements, report_of(graph), types, _places(graph))
 
 
 def _places(graph: TracedGraph) -> dict[str, Location]:

@@ -103,6 +103,7 @@ class Outcome:
     harm: Harm = Harm()
     executions: int = 0
     tracked_only: bool = False  # buffers differ and nothing reads them
+    state_flows: bool | None = None  # from one use to another, whatever the parameters do; None where not found out
     within: str = ""  # the module that it was tried in, "" for the whole model
     derivatives: tuple[str, ...] = ()  # the local derivative at each use, described
 

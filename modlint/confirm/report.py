@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from modlint.confirm.outcome import Aim
 from modlint.findings import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from modlint.confirm.compare import Comparison
     from modlint.confirm.outcome import ConfirmResult, Measure, Nondeterministic, Outcome
@@ -34,19 +35,21 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def result_json(result: ConfirmResult, traced: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The contract's report: that of `modlint trace`, with what was measured."""
-    report = dict(traced or {"model": result.model, "inputs": list(result.inputs), "instances": []})
-    measured = {outcome.reused.name: outcome for outcome in reversed(result.outcomes)}
-    instances, merged = [], []
-    for instance in report["instances"]:
-        key = (instance.get("paths") or [instance.get("name", "")])[0]
-        outcome = measured.pop(key, None)
-        instances.append(instance if outcome is None else {**instance, **_added(outcome)})
-        merged += [] if outcome is None else [outcome]
-    instances += [outcome_json(outcome) for outcome in result.outcomes if outcome not in merged]
+def result_json(result: ConfirmResult, traced: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """The contract's report: that of `modlint trace`, with what was measured.
+
+    `keys` name its instances in order. What an instance does to other models is told under `shared_by_models`.
+    """
+    own = {outcome.reused.name: outcome for outcome in result.outcomes if outcome.reused.aim is not Aim.CROSS}
+    shared = {outcome.reused.name: outcome for outcome in result.outcomes if outcome.reused.aim is Aim.CROSS}
+    instances = []
+    for key, instance in zip(keys, traced["instances"], strict=True):
+        merged = {**instance, **(_added(own[key]) if key in own else {})}
+        if key in shared:
+            merged["shared_by_models"] = outcome_json(shared[key])
+        instances.append(merged)
     return {
-        **report,
+        **traced,
         "device": result.device,
         "torch": result.torch,
         "settings": result.settings,
@@ -101,14 +104,15 @@ def nondeterministic_json(found: Iterable[Nondeterministic]) -> list[dict[str, s
     return [{"path": n.path, "operation": n.operation, "phase": n.phase, "reason": n.reason} for n in found]
 
 
-def result_text(result: ConfirmResult, types: dict[str, str] | None = None) -> str:
-    """What a person reads. `types` are the classes of the instances by name."""
+def result_text(result: ConfirmResult, types: Mapping[str, str], uses: Mapping[str, str]) -> str:
+    """What a person reads. By name of an instance: `types` its class, `uses` where it is used."""
     lines = [_head(result.model, result), *_about(result.inputs, result.notes, result.seeds)]
     lines += _noise_lines(result.noise, result.nondeterministic)
     if not result.outcomes:
         lines += ["", "No instance is reused: there is nothing to unshare."]
     for outcome in result.outcomes:
-        lines += ["", *_outcome_lines(outcome, (types or {}).get(outcome.reused.name, ""))]
+        name = outcome.reused.name
+        lines += ["", *_outcome_lines(outcome, types.get(name, ""), uses.get(name, ""))]
     return "\n".join(lines) + "\n"
 
 
@@ -171,7 +175,7 @@ def _noise_lines(noise: Iterable[tuple[Any, float]], found: Sequence[Nondetermin
     return lines
 
 
-def _outcome_lines(outcome: Outcome, kind: str) -> list[str]:
+def _outcome_lines(outcome: Outcome, kind: str, uses: str) -> list[str]:
     what = " ".join(filter(None, [kind.rpartition(".")[2], f"'{outcome.reused.name}'"]))
     times = f"runs {outcome.executions} times" if outcome.executions != 1 else "runs once"
     code = f"{outcome.reused.code} " if outcome.reused.code else ""
@@ -179,7 +183,9 @@ def _outcome_lines(outcome: Outcome, kind: str) -> list[str]:
     if outcome.measured is not None and outcome.level is not Level.REFUTED:
         answer += f": {'tracked only' if outcome.tracked_only else outcome.measured.value}"
     where = f" (tried in '{outcome.within}')" if outcome.within else ""
-    lines = [f"{code}{what} {times}: {answer}{where}", f"  {outcome.note}"]
+    lines = [f"{code}{what} {times}: {answer}{where}"]
+    lines += [f"  used at {uses}"] if uses else []
+    lines.append(f"  {outcome.note}")
     if outcome.derivatives:
         lines.append(f"  local derivatives: {'; '.join(outcome.derivatives)}")
     return lines + [f"  {line}" for line in _table(outcome.measures)]

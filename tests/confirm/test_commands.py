@@ -1,0 +1,158 @@
+"""`modlint confirm` and `modlint compare` from the command line to the printed result."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from modlint.cli import confirm_command
+from modlint.cli.app import main, run
+from modlint.confirm.job import Choice, Model
+from modlint.errors import ModlintError
+
+ROOT = Path(__file__).parents[2]
+NORM = f"{ROOT / 'rules' / 'stateful-reuse' / 'bad.py'}:Net"
+SAFE = f"{ROOT / 'rules' / 'stateless-reuse' / 'good.py'}:Net"
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the jobs in this process, which is a worker's start faster."""
+
+    def in_worker(job: str, arguments: dict[str, Any], limits: Any) -> Any:
+        return getattr(confirm_command, f"{job}_job")(**arguments)
+
+    monkeypatch.setattr(confirm_command, "in_worker", in_worker)
+    monkeypatch.setattr("modlint.cli.compare_command.in_worker", in_worker)
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, [*arguments, "--device", "cpu"], standalone_mode=False)
+
+
+@pytest.mark.usefixtures("here")
+def test_confirm_prints_a_table_and_exits_with_1_for_harm() -> None:
+    done = invoke("confirm", NORM)
+    assert done.return_value == 1
+    lines = done.output.splitlines()
+    assert lines[0].startswith("Net: cpu, torch ")
+    assert lines[1] == "inputs 4x3x16x16; seeds 0, 1, 2"
+    assert "two equal runs agree to the last bit: the noise floor is 0" in lines
+    assert "ML101 BatchNorm2d 'bn' runs 2 times: confirmed: changes-semantics" in lines
+    assert "ML001 ReLU 'act' runs 2 times: confirmed: safe" in lines
+    assert any(line.split() == ["train", "outputs", "0", "0", "0"] for line in lines)
+    assert invoke("confirm", SAFE).return_value == 0
+
+
+@pytest.mark.usefixtures("here")
+def test_the_json_of_confirm_is_that_of_trace_with_what_was_measured() -> None:
+    report = json.loads(invoke("confirm", NORM, "--output-format", "json").output)
+    assert {"coverage", "model", "target", "tracer", "why_not_fx", "inputs", "instances", "graph"} <= report.keys()
+    assert {"device", "torch", "settings", "seeds", "steps", "noise", "nondeterministic"} <= report.keys()
+    instances = {(i["paths"] or ["."])[0]: i for i in report["instances"]}
+    assert set(instances) == {".", "conv1", "conv2", "bn", "act", "fc"}
+    bn = instances["bn"]
+    assert (bn["verdict"], bn["executions"], bn["code"]) == ("changes-semantics", 2, "ML101")
+    assert bn["evidence"]["level"] == "confirmed"
+    assert bn["evidence"]["observables"]["eval_outputs"]["difference"] > 0
+    assert bn["evidence"]["observables"]["eval_outputs"]["noise"] == 0
+    assert "evidence" not in instances["conv1"]
+    assert report["noise"]["train_outputs"] == 0
+    assert report["nondeterministic"] == []
+
+
+@pytest.mark.usefixtures("here")
+def test_an_instance_that_models_share_is_told_beside_its_own_reuse() -> None:
+    target = f"{ROOT / 'rules' / 'instance-in-default-argument' / 'bad.py'}:Net"
+    report = json.loads(invoke("confirm", target, "--output-format", "json").output)
+    (act,) = [i for i in report["instances"] if i["paths"] == ["block1.act", "block2.act"]]
+    assert act["measured"] == "deliberate"
+    assert act["shared_by_models"]["evidence"]["level"] == "confirmed"
+
+
+@pytest.mark.usefixtures("here")
+def test_compare_exits_with_0_for_the_same_function_and_1_for_another() -> None:
+    thread = ROOT / "fixtures" / "models" / "thread"
+    normal, reused = f"{thread / 'normal_model.py'}:NormalModel", f"{thread / 'reused_model.py'}:ReusedModel"
+    done = invoke("compare", normal, reused, "--input", "2x3x16x16")
+    assert done.return_value == 0
+    assert "NormalModel against ReusedModel: cpu" in done.output
+    mine = f"{thread / 'my_model.py'}:MyModel"
+    call = ("--input", "2x3x24x24", "--call", '{"use_act": true}', "--call-b", '{"use_act": false}')
+    report = json.loads(invoke("compare", mine, mine, *call, "--output-format", "json").output)
+    assert report["same"] is True
+    assert invoke("compare", NORM, NORM).return_value == 0
+
+
+def test_a_worker_does_the_work_and_errors_go_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["confirm", SAFE, "--device", "cpu"]) == 0
+    assert run(["confirm", "nowhere.py:Net", "--device", "cpu"]) == 2
+    out, err = capfd.readouterr()
+    assert "confirmed" not in out.splitlines()[0]
+    assert "modlint: no such file: nowhere.py" in err
+
+
+def test_a_configured_model_brings_its_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[[tool.modlint.models]]\ntarget = "net.py:Net"\ninit = {width = 3}\ninput = ["2x3"]\n', "utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert confirm_command.configured(Model("net.py:Net"), None) == Model("net.py:Net", '{"width": 3}', ("2x3",))
+    given = Model("net.py:Net", "{}", ("4x3",))
+    assert confirm_command.configured(given, None) == given
+    other = Model("other.py:Net")
+    assert confirm_command.configured(other, None) == other
+
+
+def test_an_init_that_is_no_json_is_refused() -> None:
+    with pytest.raises(ModlintError, match="--init is not JSON"):
+        confirm_command.confirm_job(Model(SAFE, init="{"), Choice("cpu"))
+
+
+def test_torch_that_is_missing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "torch" else 1)
+    with pytest.raises(ModlintError, match=r"this needs torch: pip install 'modlint\[trace\]'"):
+        confirm_command.require_torch()
+
+
+class Terminal:
+    """A stderr that says it is a terminal."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> int:
+        self.text += text
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_shown_after_two_seconds_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(confirm_command.time, "monotonic", lambda: now)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with confirm_command.Progress() as progress:
+        progress(0, 4, "the model as written")
+        assert terminal.text == ""
+        now = 2.5
+        progress(1, 4, "the same again")
+    assert "25%" in terminal.text
+    assert "the same again" in terminal.text
+
+
+def test_progress_is_not_shown_elsewhere(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(confirm_command, "PATIENCE", 0.0)
+    with confirm_command.Progress() as progress:
+        progress(1, 4, "the same again")
+    assert capsys.readouterr().err == ""
