@@ -356,9 +356,7 @@ def _state_differs(plain: Run, apart: Run, index: int) -> bool:
     return False
 
 
-def _written_otherwise(
-    shared: torch.Tensor | None, start: torch.Tensor | None, apart: torch.Tensor | None
-) -> bool:
+def _written_otherwise(shared: torch.Tensor | None, start: torch.Tensor | None, apart: torch.Tensor | None) -> bool:
     if shared is None or start is None or apart is None:
         return shared is not apart
     if not shared.shape == start.shape == apart.shape:

@@ -25,61 +25,56 @@ every = pytest.mark.parametrize("fixture", ALL, ids=lambda fixture: fixture.name
 each_runnable = pytest.mark.parametrize("fixture", RUNNABLE, ids=lambda fixture: fixture.name)
 
 
-@every
-def test_a_fixture_without_example_says_why(fixture: Fixture) -> None:
-    assert (fixture.entry is None) == ("not runnable" in fixture.header)
+def test_a_fixture_without_example_says_why() -> None:
+    assert [one.name for one in ALL if (one.entry is None) != ("not runnable" in one.header)] == []
 
 
-@every
-def test_the_name_of_a_fixture_tells_whether_it_is_noisy(fixture: Fixture) -> None:
-    assert fixture.path.stem.endswith("_noisy") == bool(fixture.expected)
+def test_the_name_of_a_fixture_tells_whether_it_is_noisy() -> None:
+    assert [one.name for one in ALL if one.path.stem.endswith("_noisy") != bool(one.expected)] == []
 
 
-@every
-def test_a_noisy_fixture_has_a_silent_twin(fixture: Fixture) -> None:
-    if fixture.path.stem.endswith("_noisy"):
-        twin = fixture.path.with_name(fixture.path.name.replace("_noisy", "_silent"))
-        assert twin.exists()
+def test_a_noisy_fixture_has_a_silent_twin() -> None:
+    noisy = [one.path for one in ALL if one.path.stem.endswith("_noisy")]
+    assert [path for path in noisy if not path.with_name(path.name.replace("_noisy", "_silent")).exists()] == []
 
 
 @each_runnable
-def test_execution_finds_state_that_sharing_changes_where_expected(fixture: Fixture) -> None:
-    found = [one for observed in observe(fixture) for one in observed.effects("state")]
-    if fixture.excused and not fixture.codes:
-        assert found or any(o.effects("params") or o.crossing for o in observe(fixture))
-    elif not fixture.codes & CROSS:
-        assert bool(found) == bool(fixture.codes & STATE), found
-
-
-@each_runnable
-def test_execution_finds_parameters_tied_where_expected_or_declared_deliberate(fixture: Fixture) -> None:
-    found = [one for observed in observe(fixture) for one in observed.effects("params")]
-    if fixture.codes & PARAMS or "deliberate" in fixture.header:
-        assert found
-    elif not fixture.codes and not fixture.excused:
-        assert not found
-
-
-@each_runnable
-def test_execution_finds_instances_of_two_models_where_expected(fixture: Fixture) -> None:
-    found = [one for observed in observe(fixture) for one in observed.crossing]
+def test_execution_shows_what_the_fixture_expects(fixture: Fixture) -> None:
+    seen = observe(fixture)
+    assert seen
+    _check_state(fixture, seen)
+    _check_parameters(fixture, seen)
+    _check_lines(fixture, seen)
+    assert any(one.recompute for one in seen) == ("ML103" in fixture.codes), "checkpointing changes the state"
     if not fixture.excused:
-        assert bool(found) == bool(fixture.codes & CROSS), found
+        crossing = [one.crossing for one in seen if one.crossing]
+        assert bool(crossing) == bool(fixture.codes & CROSS), f"shared by two models: {crossing}"
 
 
-@each_runnable
-def test_execution_finds_that_recomputing_matters_where_expected(fixture: Fixture) -> None:
-    assert any(observed.recompute for observed in observe(fixture)) == ("ML103" in fixture.codes)
+def _check_state(fixture: Fixture, seen: tuple[Observed, ...]) -> None:
+    found = [one for observed in seen for one in observed.effects("state")]
+    if fixture.excused and not fixture.codes:
+        assert found or any(o.effects("params") or o.crossing for o in seen), "the excuse has nothing to excuse"
+    elif not fixture.codes & CROSS:
+        assert bool(found) == bool(fixture.codes & STATE), f"unsharing changes the state of {found}"
 
 
-@each_runnable
-def test_the_second_call_site_is_the_line_expected(fixture: Fixture) -> None:
+def _check_parameters(fixture: Fixture, seen: tuple[Observed, ...]) -> None:
+    found = [one for observed in seen for one in observed.effects("params")]
+    if fixture.codes & PARAMS or "deliberate" in fixture.header:
+        assert found, "no parameters are tied"
+    elif not fixture.codes and not fixture.excused:
+        assert not found, f"parameters are tied, and nothing says that they are meant to be: {found}"
+
+
+def _check_lines(fixture: Fixture, seen: tuple[Observed, ...]) -> None:
     """Where an instance has one slot and several call sites, the second one is the finding's line."""
-    expected = {(file, line) for file, line, code in fixture.expected if code in STATE | CROSS}
-    for observed in observe(fixture):
-        for one in observed.effects("state"):
-            if len(one.slots) == 1 and len(one.lines) > 1 and not fixture.codes & CROSS and not fixture.excused:
-                assert one.lines[1] in expected, one
+    if fixture.codes & CROSS or fixture.excused:
+        return
+    expected = {(file, line) for file, line, code in fixture.expected if code in STATE}
+    for one in (one for observed in seen for one in observed.effects("state")):
+        if len(one.slots) == 1 and len(one.lines) > 1:
+            assert one.lines[1] in expected, f"the second use of {one.type} stands at {one.lines[1]}"
 
 
 @each_runnable
@@ -172,9 +167,3 @@ def _agree(claims: list[Claim], seen: Counter[tuple[str, int]]) -> bool:
         elif not claim.conditional:
             return False
     return not +left
-
-
-def test_every_example_has_one_model_at_least() -> None:
-    for fixture in RUNNABLE:
-        observed: tuple[Observed, ...] = observe(fixture)
-        assert observed, fixture.name
