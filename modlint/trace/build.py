@@ -35,6 +35,8 @@ class _Slots:
         if len(below) == 1:
             return below[0]
         name = _position(caller, call) or (called_name(call.place) if call.place else "") or call.hint
+        if name and prefix + name in below:
+            return prefix + name
         named = [path for path in below if name and path.rsplit(".", 1)[-1] == name]
         return named[0] if len(named) == 1 else None
 

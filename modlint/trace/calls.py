@@ -68,6 +68,7 @@ class Recorder:
     hints: dict[int, str] = field(default_factory=dict)
     on_unknown: Callable[[torch.nn.Module], None] | None = None  # told of a module before its first call
     observer: Observer | None = None
+    instead: Callable[[torch.nn.Module, Any, Any], Any] | None = None  # runs a direct `.forward()`, or NotImplemented
     _known: set[int] = field(default_factory=set)
     _parts: set[int] = field(default_factory=set)  # parametrizations, which run as part of the module that has them
 
@@ -191,8 +192,9 @@ def _hashable(function: Any) -> bool:
 
 def parametrizations(module: torch.nn.Module) -> list[torch.nn.Module]:
     """The modules that compute a module's parametrized tensors; they belong to it and run whenever it does."""
-    held = module._modules.get("parametrizations")
-    return [] if held is None else list(held.modules())
+    if "parametrizations" not in module._modules:
+        return []
+    return list(module._modules["parametrizations"].modules())
 
 
 def instance_methods(module: torch.nn.Module) -> tuple[str, ...]:

@@ -112,9 +112,10 @@ class Effects:
         return found
 
     def forget_reads(self) -> None:
-        """Between two passes: what one leaves unread is not lost to the next."""
+        """Before the pass in which reads are watched: in an earlier one nothing was seen to be read."""
         for history in self._history.values():
             history.unread.clear()
+            history.lost.clear()
 
     def keep(self, candidates: Mapping[int, set[str]]) -> None:
         """Keep the next calls of these instances, for probing."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,11 +44,16 @@ def attributes(module: torch.nn.Module) -> dict[str, Any]:
 
 
 def seen_attributes(module: torch.nn.Module) -> dict[str, Seen]:
-    """The attributes of a module as they are now. Buffers by value: kernels write them without telling the version."""
+    """The attributes of a module as they are now.
+
+    Buffers and frozen parameters by value: kernels, and writes through `.data`, do not tell the version.
+    """
     seen = {name: Seen(value, _mark(value)) for name, value in attributes(module).items()}
-    for name, buffer in module._buffers.items():
-        if is_tensor(buffer) and not buffer.is_meta and buffer.numel() <= _SMALL:
-            seen[name] = Seen(buffer, buffer.detach().clone())
+    held = [*module._buffers.items(), *((n, p) for n, p in module._parameters.items() if p is not None)]
+    for name, tensor in held:
+        changeable = is_tensor(tensor) and not (tensor.requires_grad or tensor.is_meta or is_lazy(tensor))
+        if changeable and tensor.numel() <= _SMALL:
+            seen[name] = Seen(tensor, tensor.detach().clone())
     return seen
 
 

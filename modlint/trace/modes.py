@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
+_CHANGES = frozenset({"append", "appendleft", "extend", "insert", "add", "update", "setdefault", "pop", "clear"})
 _STORES = frozenset({"STORE_ATTR", "STORE_SUBSCR", "DELETE_ATTR"})
 
 
 def may_write_by_mode(module: torch.nn.Module) -> bool:
-    """Whether a class looks at `self.training` and stores into attributes or items outside of its constructor."""
+    """Whether a class looks at `self.training` and changes attributes or items outside of its constructor."""
     cls: Any = type(module)
     return _may(cls)
 
@@ -32,4 +33,5 @@ def _may(cls: Any) -> bool:
 
 
 def _stores(function: FunctionType) -> bool:
-    return any(step.opname in _STORES for step in dis.get_instructions(function))
+    in_place = any(name in _CHANGES or name.endswith("_") for name in function.__code__.co_names)
+    return in_place or any(step.opname in _STORES for step in dis.get_instructions(function))

@@ -142,7 +142,8 @@ def _shadow(module: torch.nn.Module, name: str, before: Any, recorder: Recorder)
             started = recorder.running
             if started is not None:
                 started.entered = True
-            return original(*args, **kwargs)
+            result = NotImplemented if recorder.instead is None else recorder.instead(module, args, kwargs)
+            return original(*args, **kwargs) if result is NotImplemented else result
 
         return recorder.call(module, run, (args, kwargs), sys._getframe(1))
 

@@ -109,9 +109,9 @@ def _hooked(module: torch.nn.Module) -> Measured:
     for hook in module._forward_pre_hooks.values():
         if isinstance(hook, _spectral_hook()):
             names += [f"{hook.name}_u", f"{hook.name}_v"]
-    held = module._modules.get("parametrizations")
-    for path, part in held.named_modules() if held is not None else ():
-        names += [f"parametrizations.{path}.{name}" for name in ("_u", "_v") if name in part._buffers]
+    for held in parametrizations(module)[:1]:
+        for path, part in held.named_modules():
+            names += [f"parametrizations.{path}.{name}" for name in ("_u", "_v") if name in part._buffers]
     traits = frozenset({Trait.WRITES_TRAIN}) if names else frozenset()
     return Measured(tuple(names), traits)
 

@@ -130,8 +130,18 @@ def _constants(model: torch.nn.Module, inputs: Inputs | None) -> dict[str, Any]:
     return constants
 
 
+def _is_held(value: Any) -> bool:
+    """Whether a value that is changed in place is a tensor of the model's: itself, or a view of a parameter."""
+    if not issubclass(type(value), torch.fx.Proxy):
+        return isinstance(value, torch.Tensor)
+    node = value.node
+    while node.args and (node.target is getattr or node.target in {"detach", "view", "data"}):
+        node = node.args[0]
+    return bool(node.op == "get_attr")
+
+
 class _Proxy(torch.fx.Proxy):  # type: ignore[misc]
-    """A proxy that notices when the forward asks for its type: fx would silently take the branch of no tensor."""
+    """A proxy that notices what fx would silently do wrong: a branch on its type, an attribute assigned to it."""
 
     @property
     def __class__(self) -> type:
@@ -139,6 +149,11 @@ class _Proxy(torch.fx.Proxy):  # type: ignore[misc]
         if is_users(frame.f_code.co_filename) and asks_for_type(frame):
             self.tracer.asked = True
         return _Proxy
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in {"node", "tracer"}:  # `self.weight.data = ...` would be lost on the proxy
+            self.tracer.wrote_buffers = True
+        super().__setattr__(name, value)
 
     @__class__.setter
     def __class__(self, value: type) -> None:
@@ -188,11 +203,20 @@ class _Tracer(torch.fx.Tracer):  # type: ignore[misc]
 
     def __init__(self, model: torch.nn.Module) -> None:
         super().__init__()
-        self.recorder = Recorder(_ProxyFlow())
+        self.recorder = Recorder(_ProxyFlow(), instead=self._leaf)
         self.wrote_buffers = False
         self.asked = False
         self.draws: set[int] = set()
         self._owners = buffer_owners(model)
+
+    def _leaf(self, module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
+        """A direct call of a leaf's forward is a node as well."""
+        name = self.path_of_module(module)
+        return (
+            self.create_proxy("call_module", name, args, kwargs)
+            if self.is_leaf_module(module, name)
+            else NotImplemented
+        )
 
     def trace_root(self, model: torch.nn.Module, constants: dict[str, Any]) -> None:
         """The model's own execution, which fx begins at the class's forward."""
@@ -252,7 +276,7 @@ class _Tracer(torch.fx.Tracer):  # type: ignore[misc]
         if running is not None and draws(target, args, kwargs):
             self.draws.add(id(running.module))
         if target in _IN_PLACE or (isinstance(target, str) and target.endswith("_") and not target.endswith("__")):
-            self.wrote_buffers = self.wrote_buffers or (bool(args) and isinstance(args[0], torch.Tensor))
+            self.wrote_buffers = self.wrote_buffers or (bool(args) and _is_held(args[0]))
         written = written_by_function(target, args, kwargs)
         if written is not None:
             owner = self._owners.get(id(written[0]))

@@ -158,8 +158,11 @@ class _Search:
         if spatial:
             for size in _sizes(self._model):
                 yield [_sized(g, size) if i in spatial else g for i, g in enumerate(guesses)]
+        for guess in dict.fromkeys(g for g in guesses if isinstance(g, InputSpec)):
+            for shape in _other_ranks(guess):
+                yield [replace(guess, shape=shape) if g == guess else g for g in guesses]  # those alike, together
         for index, guess in enumerate(guesses):
-            if isinstance(guess, InputSpec):
+            if isinstance(guess, InputSpec) and guesses.count(guess) > 1:
                 for shape in _other_ranks(guess):
                     yield [replace(guess, shape=shape) if i == index else g for i, g in enumerate(guesses)]
 
