@@ -46,8 +46,12 @@ class Record:
 
     def put(self, quantity: Quantity, step: int, values: Mapping[str, Iterable[torch.Tensor]]) -> None:
         """Keep copies of `values`, by name."""
+        self.keep(quantity, step, {name: [t.detach().clone() for t in tensors] for name, tensors in values.items()})
+
+    def keep(self, quantity: Quantity, step: int, values: Mapping[str, Iterable[torch.Tensor]]) -> None:
+        """Keep `values` themselves, which nobody else has."""
         for name, tensors in values.items():
-            self.tensors[Key(quantity, step, name)] = tuple(tensor.detach().clone() for tensor in tensors)
+            self.tensors[Key(quantity, step, name)] = tuple(tensors)
 
     def at(self, step: int) -> Record:
         """What was observed at that step."""
@@ -118,11 +122,11 @@ def _gap(one: tuple[torch.Tensor, ...] | None, other: tuple[torch.Tensor, ...] |
 
 
 def distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """(largest absolute difference, largest finite magnitude) in float64. NaN equals NaN and nothing else."""
+    """(largest absolute difference, largest finite magnitude) in float64; zeros when equal. NaN equals NaN alone."""
     b = b.to(a.device)
     if a.shape != b.shape:
         return torch.tensor([math.inf, 0.0], dtype=torch.float64, device=a.device)
-    if a.numel() == 0:
+    if a.numel() == 0 or (a.dtype == b.dtype and a.layout is b.layout is torch.strided and torch.equal(a, b)):
         return torch.zeros(2, dtype=torch.float64, device=a.device)
     x, y = _real(a), _real(b)
     same = (x == y) | (x.isnan() & y.isnan())

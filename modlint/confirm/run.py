@@ -81,7 +81,7 @@ def run(
         for step in range(settings.steps if steps is None else steps):
             derivatives.restart()
             _train(subject, model, settings, step, result)
-            result.record.put(Quantity.LOCAL_DERIVATIVES, step, derivatives.derivatives())
+            result.record.keep(Quantity.LOCAL_DERIVATIVES, step, derivatives.derivatives())
         result.record.put(Quantity.PARAMETERS, -1, model.tensors("_parameters"))
         for name, own in result.own.items():
             own.executions = model.executions(name)
@@ -117,7 +117,7 @@ def _train(subject: Subject, model: Unshared, settings: Settings, step: int, res
             loss.backward()
         gradients = {str(i): (leaf.grad,) for i, leaf in enumerate(inputs) if leaf.grad is not None}
         record.put(Quantity.INPUT_GRADIENTS, step, gradients)
-        record.put(Quantity.PARAMETER_GRADIENTS, step, _summed(model.tensors("_parameters")))
+        record.keep(Quantity.PARAMETER_GRADIENTS, step, _summed(model.tensors("_parameters")))
         if step == 0:
             for name, own in result.own.items():
                 own.gradients = _gradients(model.tensors_of(name, "_parameters"))
@@ -126,7 +126,7 @@ def _train(subject: Subject, model: Unshared, settings: Settings, step: int, res
             for name, own in result.own.items():
                 own.first_parameters = _kept(model.tensors_of(name, "_parameters"))
     record.put(Quantity.BUFFERS, step, model.tensors("_buffers"))
-    record.put(Quantity.RANDOM_STATE, step, {"": (random_state(settings.device),)})
+    record.keep(Quantity.RANDOM_STATE, step, {"": (random_state(settings.device),)})
 
 
 def _evaluate(subject: Subject, model: Unshared, settings: Settings, record: Record) -> None:
