@@ -1,0 +1,264 @@
+"""How fast modlint is, beside what bounds it: `python benchmarks/speed.py FOLDER [--only NAME] [--rounds N]`.
+
+FOLDER holds the packages timm, torchvision, monai and transformers, as pip installs them with --no-deps --target, and
+is not changed. P is the CPU time of `libcst.parse_module` alone on the same files. Every figure is a median of paired
+runs: what is compared runs in turn, and ratios are taken within a round. Prints a Markdown table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PYTHON = sys.executable
+MODLINT = str(Path(PYTHON).with_name("modlint"))
+SETTLED = 2.2  # seconds after which the cache trusts a file
+PARSE = """
+import gc, sys, time
+import libcst
+sources = [open(name, 'rb').read() for name in open(sys.argv[1]).read().split('\\0')]
+gc.disable()
+start = time.process_time()
+for source in sources:
+    libcst.parse_module(source)
+print(time.process_time() - start)
+"""
+
+
+class Cost(NamedTuple):
+    """What a process took: CPU and wall-clock seconds, and its largest memory in MiB."""
+
+    cpu: float
+    wall: float
+    memory: float
+
+
+@dataclass
+class Row:
+    """A line of the table."""
+
+    what: str
+    goal: str
+    measured: str
+    met: bool
+
+
+def cost(command: list[str], cwd: Path | None = None, statuses: tuple[int, ...] = (0, 1)) -> Cost:
+    """Run a command to its end, children included."""
+    before = time.perf_counter()
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+    assert process.stderr is not None
+    error = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in statuses:
+        raise SystemExit(f"{command} exited with {process.returncode}: {error.decode()[-2000:]}")
+    return Cost(usage.ru_utime + usage.ru_stime, time.perf_counter() - before, usage.ru_maxrss / 1024)
+
+
+class Packages:
+    """The packages in a folder, with their files and lines."""
+
+    def __init__(self, folder: Path, scratch: Path) -> None:
+        self.folder = folder
+        self.scratch = scratch
+
+    def files(self, name: str) -> list[Path]:
+        return sorted((self.folder / name).rglob("*.py"))
+
+    def lines(self, name: str) -> int:
+        return sum(file.read_bytes().count(b"\n") for file in self.files(name))
+
+    def parse(self, name: str) -> float:
+        """P of a package."""
+        listing = self.scratch / f"{name}.txt"
+        listing.write_text("\0".join(map(str, self.files(name))))
+        done = subprocess.run([PYTHON, "-c", PARSE, str(listing)], capture_output=True, text=True, check=True)
+        return float(done.stdout)
+
+    def cold(self, name: str, *arguments: str) -> Cost:
+        """A run that has nothing to start from, and fills a cache."""
+        with self.place() as folder:
+            return cost([MODLINT, str(self.folder / name), "--exit-zero", *(arguments or ("-j1",))], folder)
+
+    def place(self) -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory(dir=self.scratch)
+
+
+def ratios(one: Callable[[], float], other: Callable[[], float], rounds: int) -> float:
+    """The median of one/other over rounds in which both run."""
+    return statistics.median([one() / other() for _ in range(rounds)])
+
+
+def bare() -> float:
+    return cost([PYTHON, "-I", "-c", "pass"]).cpu
+
+
+def import_libcst() -> float:
+    return cost([PYTHON, "-c", "import libcst"]).cpu
+
+
+def cold(packages: Packages, rounds: int) -> Iterator[Row]:
+    """Against parsing alone, and the memory at the peak."""
+    pairs = [(packages.parse("timm"), packages.cold("timm")) for _ in range(rounds)]
+    ratio = statistics.median(run.cpu / parse for parse, run in pairs)
+    rest = statistics.median((run.cpu - parse) / parse for parse, run in pairs)
+    parse = statistics.median(parse for parse, _ in pairs)
+    yield Row(f"cold full run on timm (P = {parse:.2f} s)", "<= 1.6 P", f"{ratio:.2f} P", ratio <= 1.6)
+    yield Row("everything but parsing", "<= 0.6 P", f"{rest:.2f} P", rest <= 0.6)
+    memory = statistics.median(run.memory for _, run in pairs)
+    allowed = 150 + 0.3 * packages.lines("timm") / 1024
+    yield Row("peak memory, cold, timm", f"<= {allowed:.0f} MiB", f"{memory:.0f} MiB", memory <= allowed)
+
+
+def cores(packages: Packages, rounds: int) -> Iterator[Row]:
+    """Two processes against one, in wall-clock time."""
+    faster = ratios(lambda: packages.cold("timm", "-j1").wall, lambda: packages.cold("timm", "-j2").wall, rounds)
+    yield Row("two cores, cold, timm, wall clock", ">= 1.6x faster than one", f"{faster:.2f}x", faster >= 1.6)
+
+
+def growth(packages: Packages, rounds: int) -> Iterator[Row]:
+    """Time for a line where there are ten times as many."""
+    few, many = packages.lines("timm"), packages.lines("transformers")
+
+    def line(name: str, lines: int) -> float:
+        return packages.cold(name).cpu / lines
+
+    grown = ratios(lambda: line("transformers", many), lambda: line("timm", few), rounds)
+    yield Row(f"growth: time per line, {few:,} -> {many:,} lines", "<= 1.2x", f"{grown:.2f}x", grown <= 1.2)
+
+
+def torchfix(packages: Packages, rounds: int) -> Iterator[Row]:
+    """Against the other linter for torch, in wall-clock time of one process each."""
+    with packages.place() as folder:
+        subprocess.run([PYTHON, "-m", "venv", f"{folder}/venv"], check=True)
+        subprocess.run([f"{folder}/venv/bin/pip", "install", "--quiet", "torchfix"], check=True)
+        command = [f"{folder}/venv/bin/torchfix", "--select", "ALL", str(packages.folder / "timm")]
+        faster = ratios(lambda: cost(command).cpu, lambda: packages.cold("timm").cpu, rounds)
+    yield Row("against torchfix on timm", ">= 10x faster", f"{faster:.1f}x", faster >= 10)
+
+
+def warm(packages: Packages, rounds: int) -> Iterator[Row]:
+    """A run in which nothing has changed."""
+    with packages.place() as folder:
+        where = Path(folder)
+        command = [MODLINT, str(packages.folder / "transformers"), "--exit-zero"]
+        cost(command, where)
+        time.sleep(SETTLED)
+        cost(command, where)
+        ratio = ratios(lambda: cost(command, where).cpu, bare, 10 * rounds)
+        imported = subprocess.run(
+            [PYTHON, "-X", "importtime", *command], cwd=where, capture_output=True, text=True
+        ).stderr
+    heavy = [name for name in ("libcst", "networkx", "torch") if f" {name}\n" in imported]
+    files = len(packages.files("transformers"))
+    yield Row(f"warm, unchanged, transformers ({files:,} files)", "<= 6x bare Python", f"{ratio:.1f}x", ratio <= 6)
+    yield Row("imported then, of libcst, networkx and torch", "none", ", ".join(heavy) or "none", not heavy)
+
+
+def hook(packages: Packages, rounds: int) -> Iterator[Row]:
+    """What pre-commit asks for: three changed files, the rest of the tree known."""
+    with packages.place() as folder:
+        where = Path(folder)
+        shutil.copytree(packages.folder / "timm", where / "timm")
+        (where / "pyproject.toml").write_text("[tool.modlint]\n")
+        cost([MODLINT, "timm", "--exit-zero"], where)
+        changed = [f"timm/models/{name}.py" for name in ("resnet", "vgg", "byobnet")]
+
+        def run() -> float:
+            for name in changed:
+                with (where / name).open("a") as stream:
+                    stream.write("\n")
+            return cost([MODLINT, "check", "--exit-zero", "-j1", *changed], where).cpu
+
+        ratio = ratios(run, import_libcst, 3 * rounds)
+    yield Row("pre-commit on 3 changed files of timm, warm", "<= 2x import libcst", f"{ratio:.1f}x", ratio <= 2)
+
+
+def start(packages: Packages, rounds: int) -> Iterator[Row]:
+    """What only prints a text."""
+    for argument in ("--version", "--help"):
+        ratio = ratios(lambda argument=argument: cost([MODLINT, argument]).cpu, bare, 10 * rounds)
+        yield Row(f"modlint {argument}", "<= 3x bare Python", f"{ratio:.1f}x", ratio <= 3)
+
+
+def editor(packages: Packages, rounds: int) -> Iterator[Row]:
+    """From a change of one file to its diagnostics, the pause for typing included."""
+    with packages.place() as folder:
+        where = Path(folder)
+        shutil.copytree(packages.folder / "timm", where / "timm")
+        (where / "pyproject.toml").write_text("[tool.modlint]\n")
+        cost([MODLINT, "timm", "--exit-zero"], where)
+        taken = [
+            t for name in ("resnet", "vgg", "convnext") for t in asyncio.run(_edits(where / f"timm/models/{name}.py"))
+        ]
+    worst = statistics.quantiles(taken, n=20)[-1]
+    middle = statistics.median(taken)
+    told = f"{worst * 1000:.0f} ms (median {middle * 1000:.0f})"
+    yield Row("language server: p95 after an edit of one file in timm", "<= 150 ms", told, worst <= 0.150)
+
+
+async def _edits(file: Path, edits: int = 20) -> list[float]:
+    from lsprotocol import types
+    from pygls.lsp.client import LanguageClient
+
+    client = LanguageClient("speed", "1")
+    heard: asyncio.Queue[int | None] = asyncio.Queue()
+
+    @client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
+    def published(params: types.PublishDiagnosticsParams) -> None:
+        heard.put_nowait(params.version)
+
+    await client.start_io(MODLINT, "server")
+    await client.initialize_async(types.InitializeParams(capabilities=types.ClientCapabilities()))
+    uri, text = file.as_uri(), file.read_text()
+    client.text_document_did_open(types.DidOpenTextDocumentParams(types.TextDocumentItem(uri, "python", 0, text)))
+    await heard.get()
+    taken = []
+    for version in range(1, edits + 1):
+        before = time.perf_counter()
+        document = types.VersionedTextDocumentIdentifier(version=version, uri=uri)
+        whole = types.TextDocumentContentChangeWholeDocument(text=f"{text}\nx = {version}\n")
+        client.text_document_did_change(types.DidChangeTextDocumentParams(document, [whole]))
+        await heard.get()
+        taken.append(time.perf_counter() - before)
+    await client.shutdown_async(None)
+    client.exit(None)
+    await client.stop()
+    return taken
+
+
+BENCHMARKS = {f.__name__: f for f in (start, warm, hook, editor, cold, cores, growth, torchfix)}
+
+
+def main() -> None:
+    """Run the benchmarks that are asked for and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", action="append", choices=list(BENCHMARKS))
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
+    print("| what | goal | measured | met |\n|---|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        packages = Packages(asked.folder.resolve(), Path(scratch))
+        for name in asked.only or BENCHMARKS:
+            for row in BENCHMARKS[name](packages, asked.rounds):
+                print(f"| {row.what} | {row.goal} | {row.measured} | {'yes' if row.met else 'no'} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

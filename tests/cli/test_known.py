@@ -1,0 +1,128 @@
+"""Findings that are known already: the baseline, and --since a git revision."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.conftest import NOISY, TIED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cli.conftest import Done
+
+
+def test_a_baseline_hides_what_it_knows_even_when_lines_move(project: Path, run: Callable[..., Done]) -> None:
+    arguments = ["src", "--baseline", "known.json"]
+    assert run(*arguments).status == 2  # there is none yet
+    done = run(*arguments, "--write-baseline")
+    assert (done.status, done.out) == (0, "")
+    (entry,) = json.loads((project / "known.json").read_text())["findings"]
+    assert (entry["code"], entry["filename"]) == ("ML101", "src/net.py")
+    (project / "src" / "net.py").write_text("# moved\n\n" + NOISY)
+    assert run(*arguments).status == 0
+    (project / "src" / "tied.py").write_text(TIED)
+    assert [line.split(":")[0] for line in run(*arguments).out.splitlines()] == ["src/tied.py"]
+    assert run("src").out.count("\n") == 2
+
+
+def test_a_baseline_stands_in_the_configuration_and_holds_wherever_we_stand(
+    project: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "pyproject.toml").write_text('[tool.modlint]\nbaseline = "known.json"\n')
+    run("src", "--write-baseline")
+    assert run("src").status == 0
+    monkeypatch.chdir(project / "src")
+    assert run("net.py").status == 0
+
+
+def test_one_entry_hides_one_finding(project: Path, run: Callable[..., Done]) -> None:
+    arguments = ["src", "--baseline", "known.json"]
+    run(*arguments, "--write-baseline")
+    data = json.loads((project / "known.json").read_text())
+    (project / "known.json").write_text(json.dumps({"version": 1, "findings": data["findings"] * 2}))
+    assert run(*arguments).status == 0
+    (project / "known.json").write_text(json.dumps({"version": 1, "findings": []}))
+    assert run(*arguments).status == 1
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"version": 2, "findings": []}', '{"version": 1}'], ids=repr)
+def test_what_is_no_baseline_is_told(project: Path, run: Callable[..., Done], text: str) -> None:
+    (project / "known.json").write_text(text)
+    done = run("src", "--baseline", "known.json")
+    assert done.status == 2 and "known.json: is not a baseline" in done.err and "--write-baseline" in done.err
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *identity, *arguments], cwd=folder, capture_output=True, check=True)
+
+
+@pytest.fixture
+def repository(project: Path) -> Path:
+    git(project, "init", "--quiet")
+    git(project, "add", ".")
+    git(project, "commit", "--quiet", "-m", "start")
+    return project
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        pytest.param("return x", "return x + 1", False, id="another line"),
+        pytest.param("BatchNorm2d(8)", "BatchNorm2d(9)", True, id="the creation"),
+        pytest.param(
+            "def forward(self, x):\n        x = self.bn(x)",
+            "def forward(self, x):\n        x = self.bn(x + 1)",
+            True,
+            id="the first use",
+        ),
+        pytest.param(
+            "        x = self.bn(x)\n        return",
+            "        x = self.bn(x)  #\n        return",
+            True,
+            id="the second use",
+        ),
+        pytest.param("import", "\n\nimport", False, id="a move of everything"),
+    ],
+)
+def test_since_reports_what_changed_lines_take_part_in(
+    repository: Path, run: Callable[..., Done], old: str, new: str, found: bool
+) -> None:
+    assert run("src", "--since", "HEAD").out == ""
+    (repository / "src" / "net.py").write_text(NOISY.replace(old, new, 1))
+    assert ("ML101" in run("src", "--since", "HEAD").out) is found
+    git(repository, "commit", "--quiet", "-a", "-m", "change")
+    assert run("src", "--since", "HEAD").out == ""
+    assert ("ML101" in run("src", "--since", "HEAD~1").out) is found
+
+
+def test_since_takes_new_files_whole_and_works_from_a_subfolder(
+    repository: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / "src" / "é new.py").write_text(NOISY)
+    monkeypatch.chdir(repository / "src")
+    assert run("--since", "HEAD").out.startswith("é new.py:11:13: error: ML101")
+    assert run("--since", "HEAD").out.count("\n") == 1
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "-m", "new")
+    assert run("--since", "HEAD~1").out.startswith("é new.py:11:13: error: ML101")
+
+
+def test_since_counts_both_sides_of_a_removal(repository: Path, run: Callable[..., Done]) -> None:
+    (repository / "src" / "net.py").write_text(
+        NOISY.replace("        x = self.bn(x)\n", "        x = self.bn(x)\n        y = x\n", 1)
+    )
+    git(repository, "commit", "--quiet", "-a", "-m", "one more line")
+    (repository / "src" / "net.py").write_text(NOISY)
+    assert "ML101" in run("src", "--since", "HEAD").out
+
+
+def test_since_cannot_be_used_to_pass_options_to_git(repository: Path, run: Callable[..., Done]) -> None:
+    done = run("src", "--since=--output=pwned")
+    assert done.status == 2 and not (repository / "pwned").exists()
