@@ -1,14 +1,16 @@
 """Path conditions of the interpreter: reduced ordered binary decision diagrams over numbered literals.
 
 Decision: conditions in disjunctive form grow exponentially under early returns and loops with breaks; decision diagrams
-ordered by creation stay linear there, are equal when they mean the same, and are empty exactly when no path is left.
+stay linear there, are equal when they mean the same, and are empty exactly when no path is left. The newest literal is at
+the top, so that entering and joining a branch is one node, whatever the path to it was.
 The graph gets them as disjunctions (`terms`), because that is what a reader and a test can write down.
 Source of the algorithms: R. E. Bryant, Graph-Based Algorithms for Boolean Function Manipulation, 1986.
 """
 
 from __future__ import annotations
 
-MOST_NODES = 50_000
+MANY_NODES = 4_000  # from here on one path is followed instead of all
+MOST_NODES = 60_000
 MOST_TERMS = 12
 
 
@@ -33,9 +35,8 @@ class Cond:
         return "ALWAYS" if self is ALWAYS else "NEVER" if self is NEVER else f"Cond({self.var})"
 
 
-_LAST = 1 << 60
-ALWAYS = Cond(_LAST, None, None)
-NEVER = Cond(_LAST, None, None)
+ALWAYS = Cond(0, None, None)
+NEVER = Cond(0, None, None)
 
 
 class Conditions:
@@ -46,6 +47,7 @@ class Conditions:
         self._and: dict[tuple[int, int], Cond] = {}
         self._not: dict[int, tuple[Cond, Cond]] = {}
         self._alive: list[Cond] = []
+        self._paths: set[int] = set()  # nodes that are single paths
 
     def clear(self) -> None:
         """Forget everything made so far."""
@@ -53,6 +55,7 @@ class Conditions:
         self._and.clear()
         self._not.clear()
         self._alive.clear()
+        self._paths.clear()
 
     def _node(self, var: int, high: Cond, low: Cond) -> Cond:
         if high is low:
@@ -64,6 +67,26 @@ class Conditions:
                 raise TooManyPaths
             found = self._nodes[key] = Cond(var, high, low)
         return found
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there are so many conditions that following every path costs too much."""
+        return len(self._nodes) > MANY_NODES
+
+    def one_path(self, one: Cond) -> Cond:
+        """A single path of a condition, the one on which the newest literals hold."""
+        chosen: list[int] = []
+        node = one
+        while node.var and id(node) not in self._paths:
+            assert node.high is not None and node.low is not None
+            take_high = node.high is not NEVER
+            chosen.append(node.var if take_high else -node.var)
+            node = node.high if take_high else node.low
+        result = node
+        for literal in reversed(chosen):
+            result = self._node(abs(literal), *((result, NEVER) if literal > 0 else (NEVER, result)))
+            self._paths.add(id(result))
+        return result
 
     def literal(self, number: int) -> Cond:
         """The condition that literal `number` holds, or, for a negative number, that it does not."""
@@ -84,7 +107,7 @@ class Conditions:
         assert one.high is not None and one.low is not None and other.high is not None and other.low is not None
         if one.var == other.var:
             made = self._node(one.var, self.conjoin(one.high, other.high), self.conjoin(one.low, other.low))
-        elif one.var < other.var:
+        elif one.var > other.var:
             made = self._node(one.var, self.conjoin(one.high, other), self.conjoin(one.low, other))
         else:
             made = self._node(other.var, self.conjoin(one, other.high), self.conjoin(one, other.low))

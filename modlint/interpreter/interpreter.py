@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from modlint.interpreter.tracking import RawUse
     from modlint.syntax.tree import SourceTree
 
-BUDGET = 400_000  # steps of one model
+BUDGET = 150_000  # steps of one model
 _CHAIN = 8  # arguments that a placement remembers
 
 
@@ -134,6 +134,7 @@ class Interpreter(Machine):
         self._assumed.clear()
         self._configured.clear()
         self.steps, self.budget = 0, budget
+        self.narrowed = False
         self.stack.clear()
         self.sites.clear()
         self.modules = []

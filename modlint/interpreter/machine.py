@@ -86,6 +86,7 @@ class State:
         self._assumed: dict[int, int] = {}
         self._configured: dict[int, bool] = {}  # literals: whether they depend on an argument of the model's constructor
         self._count = 0
+        self.narrowed = False  # whether some paths of this model were left out
 
     def fresh(self) -> int:
         """A number that nothing else bears."""
@@ -213,6 +214,8 @@ class State:
 
         Raises Dead when no branch goes on.
         """
+        if self.conds.crowded:
+            return self._first(branches)
         mark, before = len(self.journal), self.pc
         exits = []
         for cond, branch in branches:
@@ -230,6 +233,26 @@ class State:
             self.pc = before
             raise Dead
         return self.merge(exits)
+
+    def narrow(self, cond: Cond) -> Cond:
+        """One path of a condition, once there are too many: what it finds is still true of that path."""
+        self.narrowed = True
+        try:
+            return self.conds.one_path(cond)
+        except TooManyPaths:
+            raise GiveUp("gave up: too many paths") from None
+
+    def _first(self, branches: Iterable[tuple[Cond, Callable[[], Value]]]) -> Value:
+        """The first branch that goes on, and no other."""
+        mark, before = len(self.journal), self.pc
+        for cond, branch in branches:
+            self.pc = self.narrow(cond)
+            try:
+                return branch()
+            except Dead:
+                self.undo(mark)
+        self.pc = before
+        raise Dead
 
     # -- choices -------------------------------------------------------------------------------------------------
 

@@ -167,6 +167,10 @@ class Analysis:
         if m.asked_training:
             self._evaluate(root, entry)
         self._built |= m.built
+        if m.narrowed:
+            m.note("gave up: too many paths")
+        m.budget = m.steps + BUDGET
+        m.pc = ALWAYS
         graph = build(m, root, classes.type_name(root) if isinstance(root.cls, ClassV) else model, restricted)
         unknowns = tuple(sorted(m.unknowns.items()))
         missing = tuple(sorted(m.without_entry.items()))

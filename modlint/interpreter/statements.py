@@ -151,11 +151,26 @@ def branch(m: Interpreter, arms: list[tuple[Cond, Callable[[], bool]]]) -> bool:
 
         return run
 
+    if m.conds.crowded:
+        return _one_arm(m, possible)
     try:
         m.fork([(cond, through(arm)) for cond, arm in possible])
     except Dead:
         return False
     return True
+
+
+def _one_arm(m: Interpreter, arms: list[tuple[Cond, Callable[[], bool]]]) -> bool:
+    """With too many paths: the first arm that does not raise."""
+    for cond, arm in arms:
+        mark, start = len(m.journal), len(m.pending)
+        m.pc = m.narrow(cond)
+        if arm():
+            return True
+        if len(m.pending) > start:
+            return False
+        m.undo(mark)
+    return False
 
 
 def _for(m: Interpreter, s: ir.ForStmt, frame: Frame, loop: Loop | None) -> bool:

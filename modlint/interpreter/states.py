@@ -44,7 +44,8 @@ def own_state(m: Interpreter, obj: ModuleObj) -> State:
     if m.live(obj.facts.get("unknown-class", False)):
         return State.unknown(f"no source and no catalogue entry for {classes.type_name(obj)}")
     state = _library_state(m, obj)
-    for wrapper, bound in m.live(obj.facts.get("wrappers", ())):
+    wrappers = m.possible(m.live(obj.facts.get("wrappers", ())))
+    for wrapper, bound in next((found for found in wrappers if type(found) is tuple), ()):
         state = wrapper.apply(state, dict(bound))
     state = _with_source(m, obj, state)
     return _thawed(m, obj, state)
