@@ -23,6 +23,13 @@ def main(argv: "Sequence[str] | None" = None) -> int:
 
         print(HELP, end="")
         return 0
+    if arguments[:1] == ["state"]:
+        from modlint.catalogue.quick import output
+
+        text = output(arguments[1:])
+        if text is not None:
+            print(text, end="")
+            return 0
     status = _replayed(arguments)
     if status is not None:
         return status

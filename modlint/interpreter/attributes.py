@@ -152,6 +152,9 @@ def _bind(m: Interpreter, value: Value, receiver: Value, site: Site | None, name
 def _through_descriptor(m: Interpreter, value: Descriptor, receiver: Value, site: Site | None, name: str) -> Value:
     if value.kind == "staticmethod":
         return value.func
+    if value.kind == "partialmethod" and isinstance(value.func, PartialV):
+        inner = value.func
+        return PartialV(_bind(m, inner.func, receiver, site, name), inner.args, inner.kwargs)
     if value.kind == "classmethod":
         return BoundV(value.func, getattr(receiver, "cls", receiver))
     result = m.call(BoundV(value.func, receiver), CallArgs((), {}, site))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from modlint.graph import Instance, Manner, Origin, Slot, Use, UseGraph
@@ -50,10 +51,22 @@ def build(m: Interpreter, root: ModuleObj, model: str, restricted: bool) -> UseG
 
 
 def _uses(m: Interpreter, restricted: bool) -> list[RawUse]:
-    if not restricted:
-        return m.uses
+    """What is claimed: two rounds of a loop whose trip count is not known, however many were looked at."""
     kept: dict[int, RawUse] = {}
+    seen: Counter[tuple[int, Site | None]] = Counter()
     for use in m.uses:
+        if use.parent is not None and use.parent not in kept:
+            continue
+        seen[use.obj.id, use.site] += 1
+        if not use.extra or seen[use.obj.id, use.site] < 3:
+            kept[use.order] = use
+    return _unrestricted(m, list(kept.values())) if restricted else list(kept.values())
+
+
+def _unrestricted(m: Interpreter, uses: list[RawUse]) -> list[RawUse]:
+    """The uses that happen whatever the constructor was given."""
+    kept: dict[int, RawUse] = {}
+    for use in uses:
         cond = m.unconfigured(use.cond)
         if cond and not use.guessed and (use.parent is None or use.parent in kept):
             kept[use.order] = use._replace(cond=cond)
@@ -88,7 +101,7 @@ def _origin(m: Interpreter, obj: ModuleObj) -> Origin:
 
 def _shared(m: Interpreter, obj: ModuleObj, slots: list[Slot], name: Value) -> str:
     """What in the source says that the sharing is meant: a name, or the condition that decides it."""
-    for text in (*(slot.path for slot in slots), m.names.get(obj.id, ""), str(name)):
+    for text in (*(slot.path for slot in slots), str(name)):
         if cues.speaks(text):
             return f"the name {text!r}"
     return m.meant_shared.get(obj.id, "")

@@ -13,6 +13,7 @@ from modlint.interpreter.values import (
     BoundV,
     CallArgs,
     ClassV,
+    ContextV,
     DictObj,
     ExtMethod,
     ExtV,
@@ -160,6 +161,8 @@ def _run_body(m: Interpreter, func: FuncV, frame: Frame) -> Value:
     value = m.merge(exits)
     if frame.yields is not None:
         items = m.live(frame.yields["items"])
+        if func.context and type(items) is tuple and items:
+            return ContextV(items[0])
         return m.new_iter(items) if type(items) is tuple else m.unknown("gave up: a generator with several paths")
     return value
 
@@ -187,6 +190,9 @@ def bind_params(m: Interpreter, func: FuncV, args: CallArgs, frame: Frame) -> No
             frame.cells[name] = _maybe_given(m, func, name)
         else:
             frame.cells[name] = _default(m, func, name)
+    for name, value in frame.cells.items():
+        if isinstance(value, ModuleObj):
+            m.name_module(value, name)
     if func.params:
         frame.first = frame.cells[func.params[0].name]
 

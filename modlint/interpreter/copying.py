@@ -70,7 +70,7 @@ def _copy_object(m: Interpreter, value: Value, site: Site | None, memo: dict[int
 
 
 def _blank(m: Interpreter, value: ModuleObj, site: Site | None) -> ModuleObj:
-    made = ModuleObj(m.fresh(), value.cls, site or value.created)
+    made = ModuleObj(m.fresh(), value.cls, value.created)
     made.entry, made.bound = value.entry, dict(value.bound)
     made.places = dict(value.places)
     keep = ("wrappers", "frozen", "unknown-children", "unknown-class")

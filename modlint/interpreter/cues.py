@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from modlint.syntax import ir
 
@@ -11,6 +12,7 @@ _WORDS = re.compile(
 )
 
 
+@cache
 def speaks(text: str) -> bool:
     """Whether a name speaks of sharing: `shared_head`, `tie_weights`, `shareConv`."""
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()

@@ -84,7 +84,9 @@ def _sequence(m: Interpreter, e: ir.Sequence, frame: Frame) -> Value:
     found: list[Value] = []
     for item in e.items:
         if isinstance(item, ir.Starred):
-            found.extend(iterate(m, evaluate(m, item.value, frame)))
+            new = iterate(m, evaluate(m, item.value, frame))
+            m.repeat_common(tuple(found), new, m.site(frame, e.n))
+            found.extend(new)
         else:
             value = evaluate(m, item, frame)
             m.place(value, item, frame)
@@ -259,11 +261,24 @@ def _walrus(m: Interpreter, e: ir.Walrus, frame: Frame) -> Value:
 
 
 def _format(m: Interpreter, e: ir.Format, frame: Frame) -> Value:
+    if len(e.parts) == 2 and isinstance(e.parts[1], ir.Name) and e.parts[1].n == ir.SPEC:
+        return _formatted(m, evaluate(m, e.parts[0], frame), e.parts[1].id)
     parts = [evaluate(m, part, frame) if not (isinstance(part, ir.Name) and part.n < 0) else ... for part in e.parts]
     known = [m.concrete(part) for part in parts]
     if all(is_const(k) and k is not ... for k in known):
         return "".join(str(k) for k in known)
     return m.symbol("format", *parts)
+
+
+def _formatted(m: Interpreter, value: Value, spec: str) -> Value:
+    """One value of an f-string under a simple format such as `02d`."""
+    known = m.concrete(value)
+    if not isinstance(known, int | str):
+        return m.symbol("format", value, spec)
+    try:
+        return format(known, spec)
+    except ValueError:
+        return m.unknown("a format that does not fit")
 
 
 def _yield(m: Interpreter, e: ir.Yield, frame: Frame) -> Value:

@@ -38,7 +38,7 @@ from modlint.interpreter import (
 )
 from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.frames import Frame, Loop
-from modlint.interpreter.machine import GiveUp, configured
+from modlint.interpreter.machine import GiveUp
 from modlint.interpreter.machine import State as Machine
 from modlint.interpreter.values import (
     MISSING,
@@ -46,6 +46,7 @@ from modlint.interpreter.values import (
     CallArgs,
     Choice,
     ClassV,
+    ContextV,
     DictObj,
     ExtV,
     FuncV,
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from modlint.syntax.tree import SourceTree
 
 BUDGET = 150_000  # steps of one model
+_LONGEST_LIST = 4096
 _CHAIN = 8  # arguments that a placement remembers
 
 
@@ -109,10 +111,11 @@ class Interpreter(Machine):
         self.placed: dict[tuple[int, Site, int, str], int] = {}
         self.repeats: dict[int, Site] = {}
         self.listed: dict[int, Placement] = {}
-        self.names: dict[int, str] = {}  # the first local variable that held an instance
         self.cue = ""
         self.meant_shared: dict[int, str] = {}
         self.plain: dict[int, bool] = {}  # functions by id: whether calls in forward can be skipped
+        self.resolving: set[tuple[str, str]] = set()
+        self.states: dict[Any, State] = {}  # what the catalogue said of a class with given arguments
         self._cues: dict[int, tuple[ir.Expr, str]] = {}
         self.updated: tuple[str, str] | None = None  # the attribute that the running assignment updates
         self.asked_training = False
@@ -147,7 +150,7 @@ class Interpreter(Machine):
         self.checkpointed = None
         self.kept, self.drawing = {}, set()
         self.placed, self.repeats, self.listed = {}, {}, {}
-        self.names, self.cue, self.meant_shared, self.updated = {}, "", {}, None
+        self.cue, self.meant_shared, self.updated = "", {}, None
         self.asked_training, self.kept_eval, self.evaluating, self.open_defaults = False, {}, False, 0
 
     def suspend(self) -> tuple[Any, ...]:
@@ -256,6 +259,10 @@ class Interpreter(Machine):
         """Whether a model of the name exists."""
         return library.is_library_name(dotted) or self.wrapper(dotted) is not None
 
+    def classify(self, obj: ModuleObj) -> State:
+        """What the catalogue says of the library class of an instance."""
+        return states.library_state(self, obj)
+
     def own_state(self, obj: ModuleObj) -> State:
         """The state class of an instance without its children."""
         return states.own_state(self, obj)
@@ -268,8 +275,13 @@ class Interpreter(Machine):
     # -- factories -----------------------------------------------------------------------------------------------
 
     def new_list(self, items: Value, kind: str = "list") -> ListObj:
-        """A list, set or deque."""
-        return ListObj(self.fresh(), items, kind)
+        """A list, set or deque. One that grows beyond measure is a list of unknown items."""
+        return ListObj(self.fresh(), self.bounded(items), kind)
+
+    def bounded(self, items: Value) -> Value:
+        """Items, unless there are too many to follow."""
+        too_many = type(items) is tuple and len(items) > _LONGEST_LIST
+        return self.unknown("gave up: a very long list") if too_many else items
 
     def new_dict(self, items: dict[Any, Value], is_open: bool = False) -> DictObj:
         """A dict."""
@@ -292,7 +304,7 @@ class Interpreter(Machine):
             return self.assumed.get(source.id, False)
         if isinstance(source, ListObj):
             source = source.cells["items"]
-        return type(source) is Sym and configured(source)
+        return type(source) is Sym and source.configured
 
     def new_module(self, cls: Value, site: Site | None) -> ModuleObj:
         """An nn.Module instance."""
@@ -443,8 +455,8 @@ class Interpreter(Machine):
 
     def name_module(self, value: Value, name: str) -> None:
         """A local variable names the module that it holds; the name may say that it is shared."""
-        if isinstance(value, ModuleObj):
-            self.names.setdefault(value.id, name)
+        if isinstance(value, ModuleObj) and cues.speaks(name):
+            self.meant_shared.setdefault(value.id, f"the name {name!r}")
 
     def _place_again(self, value: Value, site: Site, frame: Frame, kind: str) -> None:
         for one in self.possible(value):
@@ -489,8 +501,13 @@ class Interpreter(Machine):
             if isinstance(one, ModuleObj) and site is not None:
                 self.repeats.setdefault(one.id, site)
 
-    def spread(self, value: Value, site: Site | None) -> None:
-        """`value` is bound into a partial: each call passes it on."""
+    def repeat_common(self, left: Value, right: Value, site: Site | None) -> None:
+        """A list is joined to one that holds some of the same instances."""
+        if type(left) is tuple and type(right) is tuple:
+            held = {item.id for item in left if isinstance(item, ModuleObj)}
+            for item in right:
+                if isinstance(item, ModuleObj) and item.id in held:
+                    self.repeat(item, site)
 
     def slot_read(self, func: ir.Expr, frame: Frame) -> Any:
         """The attribute that a called module is read from, as (owner, name)."""
@@ -585,14 +602,17 @@ class Interpreter(Machine):
     def extend_list(self, lst: ListObj, items: tuple[Value, ...], frame: Frame, number: int) -> None:
         """`lst += items`."""
         old = self.live(lst.cells["items"])
+        self.repeat_common(old, items, self.site(frame, number))
         if type(old) is tuple:
-            self.set(lst.cells, "items", old + items)
+            self.set(lst.cells, "items", self.bounded(old + items))
         elif type(old) is Choice:
             self.set(lst.cells, "items", self.lift(old, lambda v: v + items if type(v) is tuple else v))
         self.wrote_into(lst, self.taint_of(items))
 
     def enter(self, manager: Value) -> Value:
         """What `with manager as ...` binds."""
+        if isinstance(manager, ContextV):
+            return manager.value
         user = classes.find_any(getattr(manager, "cls", None), "__enter__")
         if isinstance(user, FuncV):
             return self.call(BoundV(user, manager), CallArgs((), {}, None))

@@ -15,6 +15,7 @@ from modlint.interpreter.values import (
     CallArgs,
     Choice,
     ClassV,
+    ContextV,
     Descriptor,
     DictObj,
     ExtMethod,
@@ -306,13 +307,95 @@ def _sorted(m: Interpreter, args: CallArgs) -> Value:
 
 
 def _map(m: Interpreter, args: CallArgs) -> Value:
-    columns = [iterate(m, source) for source in args.args[1:]]
-    rows = zip(*columns, strict=False)
-    made = tuple(m.call(args.args[0], args._replace(args=row, kwargs={}, places=())) for row in rows)
+    known = True
+    columns = []
+    for source in args.args[1:]:
+        items, sure = m.items(source)
+        columns.append(items)
+        known = known and sure
+    made = _called(m, args.args[0], list(zip(*columns, strict=False)), args, known)
     for index, item in enumerate(made):
         if isinstance(item, ModuleObj) and any(item is other for other in made[:index]):
             m.repeat(item, args.site)
     return m.new_iter(made)
+
+
+def _called(
+    m: Interpreter, function: Value, rows: list[tuple[Value, ...]], args: CallArgs, known: bool
+) -> tuple[Value, ...]:
+    """The function on each row of arguments, a loop in one call."""
+    made = []
+    with m.looping(m.fresh(), known, any(m.configures(source) for source in args.args[1:])) as loop:
+        for index, row in enumerate(rows):
+            loop.round = index
+            made.append(m.call(function, args._replace(args=row, kwargs={}, places=())))
+    return tuple(made)
+
+
+def _starmap(m: Interpreter, args: CallArgs) -> Value:
+    items, known = m.items(_arg(args, 1))
+    rows = [row if type(row) is tuple else iterate(m, row) for row in items]
+    return m.new_iter(_called(m, args.args[0], rows, args, known))
+
+
+def _attrgetter(m: Interpreter, args: CallArgs) -> Value:
+    """`attrgetter("a.b")`: a function of one object."""
+    names = [m.live(name) for name in args.args]
+
+    def get(mm: Interpreter, receiver: Value, call_args: CallArgs, _: str) -> Value:
+        found = []
+        for name in names:
+            value = _arg(call_args, 0)
+            for part in name.split(".") if isinstance(name, str) else ():
+                value = mm.get_attr(value, part, call_args.site)
+            found.append(value)
+        return found[0] if len(found) == 1 else tuple(found)
+
+    return ExtMethod(None, "attrgetter", get)
+
+
+def _itemgetter(m: Interpreter, args: CallArgs) -> Value:
+    keys = args.args
+
+    def get(mm: Interpreter, receiver: Value, call_args: CallArgs, _: str) -> Value:
+        found = tuple(mm.get_item(_arg(call_args, 0), key, call_args.site) for key in keys)
+        return found[0] if len(found) == 1 else found
+
+    return ExtMethod(None, "itemgetter", get)
+
+
+def _nullcontext(m: Interpreter, args: CallArgs) -> Value:
+    return ContextV(_arg(args, 0, "enter_result"))
+
+
+def _contextmanager(m: Interpreter, args: CallArgs) -> Value:
+    """A generator function as a context manager: `with` binds what it yields first."""
+    function = m.live(_arg(args, 0))
+    if not isinstance(function, FuncV):
+        return function
+    function.context = True
+    return function
+
+
+def _method_type(m: Interpreter, args: CallArgs) -> Value:
+    return BoundV(m.live(_arg(args, 0)), m.live(_arg(args, 1)))
+
+
+def _partialmethod(m: Interpreter, args: CallArgs) -> Value:
+    return Descriptor("partialmethod", PartialV(args.args[0], args.args[1:], dict(args.kwargs)))
+
+
+def _new_class(m: Interpreter, args: CallArgs) -> Value:
+    """`type(name, bases, namespace)`."""
+    name, bases, namespace = (m.live(a) for a in args.args)
+    module = m.files.get(args.site.filename) if args.site is not None else None
+    if not isinstance(name, str) or type(bases) is not tuple or not isinstance(namespace, DictObj) or module is None:
+        return m.unknown("a class built by type()")
+    cls = ClassV(m.fresh(), ir.ClassDef(name, (), (), (), 0), module, name, bases)
+    cls.mro = classes.linearise(cls, bases)
+    cls.is_module = any(classes.is_module_class(m, base) for base in bases)
+    cls.cells.update({k: v for k, v in m.dict_items(namespace).items() if isinstance(k, str)})
+    return cls
 
 
 def _filter(m: Interpreter, args: CallArgs) -> Value:
@@ -342,6 +425,8 @@ def _next(m: Interpreter, args: CallArgs) -> Value:
 
 
 def _type(m: Interpreter, args: CallArgs) -> Value:
+    if len(args.args) == 3:
+        return _new_class(m, args)
     value = m.live(_arg(args, 0))
     cls = getattr(value, "cls", None)
     return m.unknown("a type") if cls is None else cls
@@ -463,8 +548,6 @@ def _object_new(m: Interpreter, args: CallArgs) -> Value:
 
 
 def _partial(m: Interpreter, args: CallArgs) -> Value:
-    for value in (*args.args[1:], *args.kwargs.values()):
-        m.spread(value, args.site)
     return PartialV(args.args[0], args.args[1:], dict(args.kwargs)) if args.args else m.unknown("partial()")
 
 
@@ -684,6 +767,13 @@ _MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "itertools.product": _product,
     "itertools.pairwise": _pairwise,
     "itertools.zip_longest": _zip_longest,
+    "itertools.starmap": _starmap,
+    "operator.attrgetter": _attrgetter,
+    "operator.itemgetter": _itemgetter,
+    "contextlib.nullcontext": _nullcontext,
+    "contextlib.contextmanager": _contextmanager,
+    "types.MethodType": _method_type,
+    "functools.partialmethod": _partialmethod,
     "copy.deepcopy": _deepcopy,
     "copy.copy": _copy,
     "collections.OrderedDict": _dict,

@@ -9,6 +9,7 @@ exact condition under which it happens.
 from __future__ import annotations
 
 import operator
+import re
 from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter.conditions import ALWAYS, NEVER, Cond, Conditions, TooManyPaths
@@ -398,7 +399,7 @@ class State:
     def _of_symbol(self, symbol: Sym, *key: Any) -> int:
         literal = self.literal(*key)
         if literal not in self._configured:
-            self._configured[literal] = configured(symbol)
+            self._configured[literal] = symbol.configured
         return literal
 
     def unconfigured(self, cond: Cond) -> Cond:
@@ -477,6 +478,8 @@ def arithmetic(op: str, left: Any, right: Any) -> Value:
     """The operation on two constants; MISSING when it fails or grows too large."""
     if op == "**" and isinstance(right, int | float) and abs(right) > 64:
         return MISSING
+    if op == "%" and isinstance(left, str) and any(len(digits) > 3 for digits in re.findall(r"\d+", left)):
+        return MISSING
     if op == "*" and (isinstance(left, str | bytes) or isinstance(right, str | bytes)):
         return MISSING
     if op in {"*", "<<"} and any(isinstance(v, int) and abs(v) > _LARGEST[op] for v in (left, right)):
@@ -495,11 +498,6 @@ def _big(value: Any) -> bool:
 
 
 _LARGEST = {"*": 1 << 64, "<<": 128}
-
-
-def configured(symbol: Sym) -> bool:
-    """Whether a value is computed from a parameter that nothing in the analysis gave a value."""
-    return symbol.op == "param" or any(type(arg) is Sym and configured(arg) for arg in symbol.args)
 
 
 def _leaves(symbol: Sym) -> list[Sym]:

@@ -135,7 +135,7 @@ def _change(m: Interpreter, lst: ListObj, then: Callable[[list[Value]], None], t
             return items
         new = list(items)
         then(new)
-        return tuple(new)
+        return m.bounded(tuple(new))
 
     m.set(lst.cells, "items", m.lift(lst.cells["items"], changed))
     m.wrote_into(lst, taint)
@@ -154,6 +154,7 @@ def _append(m: Interpreter, lst: ListObj, args: CallArgs, name: str) -> Value:
 
 def _extend(m: Interpreter, lst: ListObj, args: CallArgs, name: str) -> Value:
     new = iterate(m, _argument(args, 0, ()))
+    m.repeat_common(m.live(lst.cells["items"]), new, args.site)
     _change(m, lst, lambda items: items.extend(new), m.taint_of(tuple(new)))
     return None
 

@@ -31,7 +31,7 @@ from modlint.interpreter.values import (
     is_const,
 )
 from modlint.syntax import ir
-from modlint.syntax.source import deep_recursion
+from modlint.syntax.source import room_for_recursion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,7 +72,7 @@ class Analysis:
         if module is None:
             return []
         results: list[ModelResult] = []
-        with deep_recursion(path):
+        with room_for_recursion():
             found = _classes(module)
             mentioned = [cls for cls in found if self._is_built(module, cls)]
             for cls in found:

@@ -80,7 +80,7 @@ def as_argument(m: Interpreter, value: Value) -> object:
     if type(value) is tuple and all(is_const(item) for item in value):
         return value
     if isinstance(value, ExtV):
-        return value.dotted
+        return m.catalogue.canonical(value.dotted) or UNKNOWN
     return UNKNOWN
 
 
@@ -249,7 +249,7 @@ def library_forward(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Value:
     taint = 0
     for value in (*args.args, *args.kwargs.values()):
         taint |= m.taint_of(value)
-    state = m.own_state(obj)
+    state = m.classify(obj)
     if any(trait.value.startswith("draws") for trait in state.traits):
         taint |= tracking.RNG
     return m.data(taint or INPUT)

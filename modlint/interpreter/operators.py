@@ -38,7 +38,7 @@ def _binary(m: Interpreter, op: str, left: Value, right: Value, site: Site | Non
         if result is not MISSING:
             return result
     if op == "+" and _items(m, left) is not None and _items(m, right) is not None:
-        return _concatenated(m, left, right)
+        return _concatenated(m, left, right, site)
     if op == "*":
         for sequence, count in ((left, right), (right, left)):
             if isinstance(sequence, tuple | ListObj) or (isinstance(sequence, ModuleObj) and _sequential(sequence)):
@@ -73,10 +73,11 @@ def _items(m: Interpreter, value: Value) -> tuple[Value, ...] | None:
     return None
 
 
-def _concatenated(m: Interpreter, left: Value, right: Value) -> Value:
+def _concatenated(m: Interpreter, left: Value, right: Value, site: Site | None) -> Value:
     a, b = _items(m, left) or (), _items(m, right) or ()
+    m.repeat_common(a, b, site)
     if type(left) is tuple and type(right) is tuple:
-        return a + b
+        return m.bounded(a + b)
     if isinstance(left, ModuleObj):
         return m.new_container(left, a + b)
     return m.new_list(a + b)

@@ -14,6 +14,7 @@ from modlint.syntax import ir
 if TYPE_CHECKING:
     from modlint.interpreter.interpreter import Interpreter
 
+_CHAIN = 64  # files that one name may be imported through
 _BUILTINS = frozenset(dir(builtins))
 
 
@@ -133,8 +134,14 @@ def attribute(m: Interpreter, module: PyModule, name: str) -> Value:
 def _cell(m: Interpreter, module: PyModule, name: str) -> Value:
     value = module.cells[name]
     if type(value) is LazyImport:
-        value = resolve(m, module, value)
-        module.cells[name] = value
+        key = (module.path, name)
+        if key in m.resolving or len(m.resolving) > _CHAIN:
+            return m.unknown("an import that leads in a circle")
+        m.resolving.add(key)
+        try:
+            value = module.cells[name] = resolve(m, module, value)
+        finally:
+            m.resolving.discard(key)
     return value
 
 

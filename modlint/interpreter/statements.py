@@ -225,6 +225,7 @@ def _while(m: Interpreter, s: ir.While, frame: Frame, loop: Loop | None) -> bool
             go, stop = m.conjoin(m.pc, true), m.conjoin(m.pc, false)
             if not go:
                 break
+            this.round = rounds
             rounds += 1
             guesses += 1 if stop or _endless(s.test) else 0
             if stop:

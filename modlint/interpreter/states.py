@@ -43,7 +43,7 @@ def own_state(m: Interpreter, obj: ModuleObj) -> State:
     """The state class of an instance without its children: library part, wrappers, what its own source does."""
     if m.live(obj.facts.get("unknown-class", False)):
         return State.unknown(f"no source and no catalogue entry for {classes.type_name(obj)}")
-    state = _library_state(m, obj)
+    state = library_state(m, obj)
     wrappers = m.possible(m.live(obj.facts.get("wrappers", ())))
     for wrapper, bound in next((found for found in wrappers if type(found) is tuple), ()):
         state = wrapper.apply(state, dict(bound))
@@ -51,19 +51,32 @@ def own_state(m: Interpreter, obj: ModuleObj) -> State:
     return _thawed(m, obj, state)
 
 
-def _library_state(m: Interpreter, obj: ModuleObj) -> State:
+def library_state(m: Interpreter, obj: ModuleObj) -> State:
+    """The state class of what an instance is by its library class."""
     if obj.entry is None:
         return State(StateClass.STATELESS)
     if isinstance(obj.cls, ClassV) and not obj.bound and obj.entry.holds is Holds.NOTHING:
-        bound = obj.entry.bind((), {}, complete=False)
-        state = obj.entry.classify(bound)
+        state = obj.entry.classify(obj.entry.bind((), {}, complete=False))
     else:
-        state = obj.entry.classify(_as_now(m, obj))
+        state = _classified(m, obj)
     if isinstance(obj.cls, ClassV) and isinstance(classes.find_any(obj.cls, "forward"), FuncV):
         ran = m.live(obj.facts.get("library-forward", False))
         if not ran and obj.id not in m.kept:
             return State.of(state.traits & {Trait.LEARNABLE}, (), state.certain, state.reason)
     return state
+
+
+def _classified(m: Interpreter, obj: ModuleObj) -> State:
+    assert obj.entry is not None
+    now = _as_now(m, obj)
+    try:
+        key = (obj.entry.name, tuple((name, type(value), value) for name, value in now.items()))
+        found = m.states.get(key)
+    except TypeError:  # an argument that cannot be hashed
+        return obj.entry.classify(now)
+    if found is None:
+        found = m.states[key] = obj.entry.classify(now)
+    return found
 
 
 def _as_now(m: Interpreter, obj: ModuleObj) -> dict[str, object]:
@@ -134,7 +147,7 @@ def library_attr(m: Interpreter, obj: ModuleObj, name: str) -> Value:
     if obj.entry is None:
         return MISSING
     if name in _BUFFERS and name not in obj.tensors:
-        writes = name in obj.entry.classify(_as_now(m, obj)).writes
+        writes = name in _classified(m, obj).writes
         tensor = Tensor(m.fresh(), "buffer", obj, name) if writes else None
         obj.tensors[name] = tensor
         return tensor

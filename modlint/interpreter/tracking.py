@@ -48,6 +48,7 @@ class RawUse(NamedTuple):
     recomputed: Site | None
     loop: int | None
     consumes: frozenset[int]
+    extra: bool  # in the third or a later round of a loop whose trip count is not known
     guessed: bool  # in a later round of a loop whose trip count constructor arguments decide
 
 
@@ -88,6 +89,7 @@ def record(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Run:
                 m.checkpointed,
                 loops[-1].id if loops else None,
                 src,
+                any(not loop.known and loop.round > 1 for loop in m.loops),
                 any(loop.configured and loop.round for loop in m.loops),
             )
         )

@@ -35,9 +35,10 @@ class Sym:
     """A value that is not known: `id` identifies it, `op` and `args` say how it is computed from others.
 
     `taint` is what it depends on; `src` the orders of the uses whose outputs reach it; `reason` why it is unknown.
+    `configured`: it is computed from a parameter that nothing in the analysis gave a value.
     """
 
-    __slots__ = ("args", "id", "op", "reason", "src", "taint")
+    __slots__ = ("args", "configured", "id", "op", "reason", "src", "taint")
 
     def __init__(
         self, id: int, op: str, args: tuple[Any, ...], taint: int = 0, src: frozenset[int] = frozenset(), reason: str = ""
@@ -48,6 +49,7 @@ class Sym:
         self.taint = taint
         self.src = src
         self.reason = reason
+        self.configured = op == "param" or any(type(arg) is Sym and arg.configured for arg in args)
 
     def __repr__(self) -> str:
         return f"Sym({self.op}#{self.id})"
@@ -265,7 +267,7 @@ class ClassV:
 class FuncV:
     """A user function or lambda with its defaults and the frames it closes over."""
 
-    __slots__ = ("body", "cached", "closure", "defaults", "generator", "id", "module", "name", "node", "owner", "params", "qualname")
+    __slots__ = ("body", "cached", "closure", "context", "defaults", "generator", "id", "module", "name", "node", "owner", "params", "qualname")
 
     def __init__(
         self,
@@ -289,6 +291,7 @@ class FuncV:
         self.closure = closure
         self.owner = owner
         self.cached: dict[Any, Value] | None = None
+        self.context = False  # made a context manager by its decorator
 
     def __repr__(self) -> str:
         return f"FuncV({self.qualname})"
@@ -334,6 +337,15 @@ class SuperV:
     def __init__(self, receiver: Value, start: ClassV) -> None:
         self.receiver = receiver
         self.start = start
+
+
+class ContextV:
+    """A context manager that gives `value`."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
 
 
 class CallArgs(NamedTuple):

@@ -117,6 +117,9 @@ class Walrus(NamedTuple):
     value: Expr
 
 
+SPEC = -2  # the number of a Name that stands for the format of the value before it
+
+
 class Format(NamedTuple):
     parts: tuple[Expr, ...]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
@@ -122,6 +123,9 @@ class Lowerer:
             return [ir.Const(_evaluate(f'"""{text}"""') if "\\" in text else text.replace("{{", "{").replace("}}", "}"))]
         if isinstance(piece, cst.FormattedStringExpression):
             value = self.expr(piece.expression)
+            spec = _simple_spec(piece)
+            if spec is not None:
+                return [ir.Format((value, ir.Name(spec, ir.SPEC)))]
             if piece.format_spec or piece.conversion:
                 return [ir.Format((value, ir.Name("", -1)))]
             return [value]
@@ -401,6 +405,14 @@ def _evaluate(text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError):
         return ...
+
+
+def _simple_spec(piece: cst.FormattedStringExpression) -> str | None:
+    """The format of `{i:02d}`, where it only pads a little."""
+    parts = piece.format_spec or ()
+    if piece.conversion or len(parts) != 1 or not isinstance(parts[0], cst.FormattedStringText):
+        return None
+    return parts[0].value if re.fullmatch(r"[<>^]?0?\d{0,2}[ds]?", parts[0].value) else None
 
 
 def _dotted(node: cst.BaseExpression) -> str:

@@ -71,16 +71,24 @@ def locate(data: bytes, numbers: Iterable[int]) -> dict[int, Span]:
 
 
 @contextmanager
-def deep_recursion(path: str) -> Iterator[None]:
-    """Room for deeply nested source; a file that needs more is unreadable, not a crash."""
+def room_for_recursion() -> Iterator[None]:
+    """Within: a higher recursion limit."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, _DEEP))
     try:
         yield
-    except RecursionError:
-        raise SourceError("nested too deeply to analyse; split the expression", path) from None
     finally:
         sys.setrecursionlimit(before)
+
+
+@contextmanager
+def deep_recursion(path: str) -> Iterator[None]:
+    """Room for deeply nested source; a file that needs more is unreadable, not a crash."""
+    try:
+        with room_for_recursion():
+            yield
+    except RecursionError:
+        raise SourceError("nested too deeply to analyse; split the expression", path) from None
 
 
 def _parse(path: str, data: bytes) -> libcst.Module:
