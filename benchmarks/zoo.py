@@ -33,28 +33,35 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+sys.path.pop(0)  # this folder, whose `cuda.py` torch would import for its own
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # torchvision compiles the Python stand-ins of its operators
+
 import torch
 from torch import nn
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from modlint.catalogue import Catalogue
 from modlint.interpreter import Analysis
 from modlint.sources import Mentions, Setup, Sources
 from modlint.syntax.tree import SourceTree
-from modlint.trace.corridor import recorded_pass, symbolic_pass, trace_model
+from modlint.trace.corridor import Pass, trace_model
 from modlint.trace.inputs import Inputs
 from modlint.trace.isolate import copy_of, same_random_state
 from modlint.trace.live import LiveModel
 from modlint.trace.matching import Places, pairs_of
+from modlint.trace.recorded import record
+from modlint.trace.symbolic import trace_symbolically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SECONDS = 90  # for one model
+    from modlint.trace.matching import Pair
+    from modlint.trace.traced import TracedGraph
+
+SECONDS = 240  # for one model
 _FAR = 40  # disagreements kept per model
 
-Entry = tuple[str, "Callable[[], nn.Module]", "Callable[[], Inputs]", str]  # name, builder, inputs, static factory
+Entry = tuple[str, "Callable[[], nn.Module]", "Callable[..., Inputs]"]  # name, builder, inputs
 
 
 def operators() -> None:
@@ -105,13 +112,15 @@ def torchvision_entries() -> Iterator[Entry]:
         if "detection" in module:
             if "ssd" not in name:
                 kwargs |= {"min_size": 96, "max_size": 96}
-            yield name, _on_cpu(builder, kwargs), _detection_inputs, name
+            if "rcnn" in name:
+                kwargs |= {f"rpn_{when}_nms_top_n_{mode}": 16 for when in ("pre", "post") for mode in ("train", "test")}
+            yield name, _on_cpu(builder, kwargs), _detection_inputs
         elif "optical_flow" in module:
-            yield name, _on_meta(builder, kwargs), _two_images, name
+            yield name, _on_meta(builder, kwargs), _two_images
         elif "video" in module:
-            yield name, _on_meta(builder, kwargs), _clip(name), name
+            yield name, _on_meta(builder, kwargs), _clip(name)
         else:
-            yield name, _on_meta(builder, kwargs), _image(299 if "inception" in name else 224), name
+            yield name, _on_meta(builder, kwargs), _image(299 if "inception" in name else 224)
 
 
 def timm_entries() -> Iterator[Entry]:
@@ -122,7 +131,7 @@ def timm_entries() -> Iterator[Entry]:
     names = timm.list_models()
     stride = max(len(names) // 330, 1)
     for name in names[::stride]:
-        yield name, _on_meta(timm.create_model, {"model_name": name, "pretrained": False}), _timm_inputs(name), ""
+        yield name, _on_meta(timm.create_model, {"model_name": name, "pretrained": False}), _timm_inputs(name)
 
 
 def transformers_entries() -> Iterator[Entry]:
@@ -132,16 +141,17 @@ def transformers_entries() -> Iterator[Entry]:
     from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 
     for kind in sorted(MODEL_MAPPING_NAMES):
-        yield f"transformers/{kind}", _tiny(transformers, kind), _hf_inputs, ""
+        yield f"transformers/{kind}", _tiny(transformers, kind), _hf_inputs
 
 
 def monai_entries() -> Iterator[Entry]:
     """MONAI's networks, with arguments as its documentation and tests build them."""
+    operators()
     nets = importlib.import_module("monai.networks.nets")
     for row in json.loads(Path(__file__).with_name("zoo_monai.json").read_text(encoding="utf-8")):
         builder = getattr(nets, row["name"], None)
         if builder is not None:
-            yield f"monai/{row['name']}", _on_cpu(builder, row["arguments"]), _shaped(tuple(row["input"])), ""
+            yield f"monai/{row['name']}", _on_cpu(builder, row["arguments"]), _shaped(tuple(row["input"]))
 
 
 FAMILIES: dict[str, Callable[[], Iterator[Entry]]] = {
@@ -267,14 +277,14 @@ def _hf_inputs(model: Any = None) -> Inputs:
 
 def examined(entry: Entry, static: StaticPass | None) -> dict[str, Any]:
     """Everything that is measured of one model."""
-    name, build, make_inputs, factory = entry
+    name, build, make_inputs = entry
     row: dict[str, Any] = {"name": name}
     began = time.perf_counter()
     try:
         with _alarm(SECONDS):
             model = build()
             inputs = _hf_inputs(model) if make_inputs is _hf_inputs else make_inputs()
-    except Exception as error:  # the model's own constructor, in a benchmark
+    except (Exception, Late) as error:  # the model's own constructor, in a benchmark
         return {**row, "not_built": _short(error)}
     meta = any(p.is_meta for p in model.parameters())
     inputs = inputs.to("meta") if meta else inputs
@@ -282,17 +292,19 @@ def examined(entry: Entry, static: StaticPass | None) -> dict[str, Any]:
     try:
         with _alarm(SECONDS), same_random_state():
             row["hooks"] = hooks = _hook_counts(model, inputs)
-    except Exception as error:
+    except (Exception, Late) as error:
         return {**row, "not_run": _short(error)}
     try:
         with _alarm(SECONDS):
-            row |= _traced(model, inputs, hooks)
-    except Exception as error:
+            graph, found = _traced(model, inputs, hooks)
+            row |= {**found, **_times(model, inputs, graph.tracer == "fx")}
+    except (Exception, Late) as error:
         row |= {"failed": _short(error), "where": traceback.format_exc()[-600:]}
+        return {**row, "hooks": sum(hooks.values())}
     try:
         with _alarm(SECONDS):
-            row |= _static(model, inputs, static, factory)
-    except Exception as error:
+            row |= _static(model, graph, static)
+    except (Exception, Late) as error:
         row |= {"static_failed": _short(error)}
     row["hooks"] = sum(hooks.values())
     row["seconds"] = round(time.perf_counter() - began, 2)
@@ -303,10 +315,14 @@ def _short(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:300]
 
 
+class Late(KeyboardInterrupt):
+    """Time is up. An interrupt, because modlint takes anything else for an exception of the model's."""
+
+
 @contextlib.contextmanager
 def _alarm(seconds: int) -> Iterator[None]:
     def late(*_: Any) -> None:
-        raise TimeoutError(f"more than {seconds} s")
+        raise Late(f"more than {seconds} s")
 
     signal.signal(signal.SIGALRM, late)
     signal.alarm(seconds)
@@ -330,24 +346,24 @@ def _hook_counts(model: nn.Module, inputs: Inputs) -> Counter[str]:
     return counts
 
 
-def _traced(model: nn.Module, inputs: Inputs, hooks: Counter[str]) -> dict[str, Any]:
-    live = LiveModel(model)
-    row: dict[str, Any] = {}
-    with same_random_state():
-        symbolic, traced = symbolic_pass(live, inputs)
-    row["fx"] = symbolic is not None
-    row["why_not_fx"] = traced.reason
-    with same_random_state():
-        recorded = recorded_pass(live, inputs)
-    row["recorded_differs"] = _difference(recorded.counts(), hooks)
-    if symbolic is not None:
-        row["fx_differs"] = _difference(symbolic.counts(), hooks)
+def _traced(model: nn.Module, inputs: Inputs, hooks: Counter[str]) -> tuple[TracedGraph, dict[str, Any]]:
+    """The graph as `modlint trace` gives it; where fx traced it, the recorded forward's counts beside it."""
     graph = trace_model(model, inputs)
-    row["tracer"] = graph.tracer
-    row["instances"] = len(graph.instances())
-    row["reused"] = len(graph.reused())
-    row["differs"] = _difference(Counter({k: len(graph.uses_of(k)) for k in (i.key for i in graph.instances())}), hooks)
-    return {**row, **_times(model, inputs, symbolic is not None)}
+    counts = Counter({i.key: len(graph.uses_of(i.key)) for i in graph.instances()})
+    row: dict[str, Any] = {
+        "tracer": graph.tracer,
+        "why_not_fx": graph.why_not_fx,
+        "instances": len(graph.instances()),
+        "reused": len(graph.reused()),
+        "differs": _difference(counts, hooks),
+    }
+    if graph.tracer == "fx":
+        twin = copy_of(model)
+        assert twin is not None
+        live = LiveModel(twin)
+        with same_random_state():
+            row["recorded_differs"] = _difference(Pass(live, record(twin.train(), inputs)).counts(), hooks)
+    return graph, row
 
 
 def _difference(counts: Counter[str], hooks: Counter[str]) -> list[list[Any]]:
@@ -358,8 +374,6 @@ def _difference(counts: Counter[str], hooks: Counter[str]) -> list[list[Any]]:
 
 def _times(model: nn.Module, inputs: Inputs, fx: bool) -> dict[str, Any]:
     """Seconds of one plain forward, of the first recorded forward, of plain symbolic_trace and of modlint's."""
-    from modlint.trace.recorded import record
-
     twins = [copy_of(model) for _ in range(4)]
     for twin in twins:
         assert twin is not None
@@ -369,8 +383,6 @@ def _times(model: nn.Module, inputs: Inputs, fx: bool) -> dict[str, Any]:
         row["forward_s"] = _clocked(lambda: twins[0](*inputs.args, **inputs.named))  # type: ignore[misc]
         row["recorded_s"] = _clocked(lambda: record(twins[1], inputs))  # type: ignore[arg-type]
     if fx:
-        from modlint.trace.symbolic import trace_symbolically
-
         with contextlib.suppress(Exception):
             row["symbolic_trace_s"] = _clocked(lambda: torch.fx.symbolic_trace(twins[2]))
         row["ours_s"] = _clocked(lambda: trace_symbolically(twins[3], inputs))  # type: ignore[arg-type]
@@ -401,40 +413,34 @@ class StaticPass:
         self.places = Places(self.sources, dict(zip(files, names, strict=True)))
         self._models: dict[str, Any] = {}
 
-    def graph(self, model: nn.Module, factory: str) -> Any:
-        """The graph of the factory function that built the model, else of its class; None where there is neither."""
-        file = os.path.realpath(inspect.getsourcefile(type(model)) or "")
-        name = os.path.relpath(file, self.root)
+    def pairs(self, model: nn.Module, graph: TracedGraph) -> list[Pair]:
+        """The instances that both passes know, of the static graph of the class that has most of them.
+
+        A class has a graph of its own and one for each factory that builds it with other arguments.
+        """
+        name = os.path.relpath(os.path.realpath(inspect.getsourcefile(type(model)) or ""), self.root)
         if name.startswith(".."):
-            return None
+            return []
         if name not in self._models:
             self._models[name] = self._analysis.models(name)
-        found = self._models[name]
-        by_name = {result.graph.model.rpartition(".")[2]: result.graph for result in found}
-        return by_name.get(factory) or by_name.get(type(model).__name__)
+        read = [r.graph for r in self._models[name] if r.graph.model.rpartition(".")[2] == type(model).__name__]
+        found = [[p for p in pairs_of(g, graph, self.places) if p.reads_as or p.runs] for g in read]
+        return max(found, key=lambda pairs: (len(pairs), sum(p.agrees for p in pairs)), default=[])
 
 
-def _static(model: nn.Module, inputs: Inputs, static: StaticPass | None, factory: str) -> dict[str, Any]:
-    """How many instances both passes know, and where their counts differ."""
-    read = None if static is None else static.graph(model, factory)
-    if static is None or read is None:
-        return {}
-    graph = trace_model(model, inputs)
-    pairs = [
-        p for p in pairs_of(read, graph, static.places) if read.uses_of(p.static.key) or graph.uses_of(p.traced.key)
-    ]
-    wrong = [p for p in pairs if not p.agrees]
-    listed = [[p.traced.key, p.reads_as, p.runs] for p in wrong][:_FAR]
+def _static(model: nn.Module, graph: TracedGraph, static: StaticPass | None) -> dict[str, Any]:
+    """How many instances both passes know, and where their counts or state classes differ."""
+    pairs = [] if static is None else static.pairs(model, graph)
+    wrong = [[p.traced.key, p.reads_as, p.runs] for p in pairs if not p.agrees]
     states = [
         [p.traced.key, p.static.own.kind.value, p.traced.own.kind.value]
         for p in pairs
-        if p.static.own.certain and p.traced.own.certain and p.static.own.kind is not p.traced.own.kind
+        if p.runs and p.static.own.certain and p.traced.own.certain and p.static.own.kind is not p.traced.own.kind
     ]
     return {
-        "static_model": read.model,
         "pairs": len(pairs),
-        "static_differs": listed,
         "static_differ": len(wrong),
+        "static_differs": wrong[:_FAR],
         "states_differ": len(states),
         "states": states[:_FAR],
     }

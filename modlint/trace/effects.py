@@ -8,6 +8,7 @@ the caller overwrites before every use is not.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _CALLS = 4  # of one instance that are kept for probing
 _PROBES = 200  # calls probed in one model; more of them are decided by the class
+_SECONDS = 30.0  # for all probes of one model
 
 
 @dataclass(slots=True)
@@ -168,18 +170,19 @@ class _Budget:
 
     def __init__(self) -> None:
         self._left = _PROBES
+        self._until = time.monotonic() + _SECONDS
         self._known: dict[tuple[type, frozenset[str]], set[str]] = {}
 
     def probed(self, cls: type, calls: list[tuple[Kept, frozenset[str]]], names: set[str]) -> set[str] | None:
         """The names that some kept call shows to matter; None when no call could be repeated."""
         kind = (cls, frozenset(names))
-        if self._left <= 0 and kind in self._known:
+        if kind in self._known and (self._left <= 0 or time.monotonic() > self._until):
             return self._known[kind]
         found: set[str] = set()
         repeated = False
         for one, wanted in calls:
             open_names = (wanted & names) - found
-            if open_names:
+            if open_names and time.monotonic() <= self._until:
                 self._left -= 1
                 result = carried(one, open_names)
                 repeated = repeated or result is not None

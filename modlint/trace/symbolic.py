@@ -143,7 +143,7 @@ def _is_held(value: Any) -> bool:
 class _Proxy(torch.fx.Proxy):  # type: ignore[misc]
     """A proxy that notices what fx would silently do wrong: a branch on its type, an attribute assigned to it."""
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> type:
         frame = sys._getframe(1)
         if is_users(frame.f_code.co_filename) and asks_for_type(frame):
@@ -155,7 +155,7 @@ class _Proxy(torch.fx.Proxy):  # type: ignore[misc]
             self.tracer.wrote_buffers = True
         super().__setattr__(name, value)
 
-    @__class__.setter
+    @__class__.setter  # type: ignore[no-redef, attr-defined, untyped-decorator]
     def __class__(self, value: type) -> None:
         raise TypeError("the class of a proxy is fixed")
 
