@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from modlint.trace.matching import Pair
     from modlint.trace.traced import TracedGraph
 
-SECONDS = 240  # for one model
+SECONDS = 120  # for one model; a third of it for the static pass
 _FAR = 40  # disagreements kept per model
 
 Entry = tuple[str, "Callable[[], nn.Module]", "Callable[..., Inputs]"]  # name, builder, inputs
@@ -302,7 +302,7 @@ def examined(entry: Entry, static: StaticPass | None) -> dict[str, Any]:
         row |= {"failed": _short(error), "where": traceback.format_exc()[-600:]}
         return {**row, "hooks": sum(hooks.values())}
     try:
-        with _alarm(SECONDS):
+        with _alarm(SECONDS // 3):
             row |= _static(model, graph, static)
     except (Exception, Late) as error:
         row |= {"static_failed": _short(error)}
