@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from modlint.confirm.outcome import Aim, Candidate, Home, Reused
 from modlint.confirm.replica import replicate
@@ -19,18 +19,27 @@ if TYPE_CHECKING:
     from modlint.verdicts import Judgement
 
 
-def candidates_of(graph: UseGraph, model: nn.Module, inputs: Inputs) -> list[Candidate]:
+class Found(NamedTuple):
+    """The candidates and the model that they are parts of: the user's, or a copy of it that has run once.
+
+    The copy is needed for instances that no path leads to: those built by the first forward pass, or kept in a list.
+    """
+
+    model: nn.Module
+    candidates: list[Candidate]
+
+
+def candidates_of(graph: UseGraph, model: nn.Module, inputs: Inputs) -> Found:
     """Every reused instance of the graph, with the live object that it stands for. The root itself is none."""
     judgements = [j for j in judge(graph) if j.instance.key != "." and j.count > 1]
-    modules = live_modules(model, inputs, {j.instance.key for j in judgements})
+    model, modules = live_modules(model, inputs, {j.instance.key for j in judgements})
     found = []
     for judgement in judgements:
         key = judgement.instance.key
         if key in modules:
-            home = _home(graph, judgement, modules, model)
             reused = Reused(key, _aim(judgement), judgement.verdict, judgement.code)
-            found.append(Candidate(reused, modules[key], home))
-    return found
+            found.append(Candidate(reused, modules[key], _home(graph, judgement, modules)))
+    return Found(model, found)
 
 
 def _aim(judgement: Judgement) -> Aim:
@@ -43,40 +52,22 @@ def _aim(judgement: Judgement) -> Aim:
     return Aim.TIE if judgement.verdict is Verdict.DELIBERATE else Aim.SAFE
 
 
-def live_modules(model: nn.Module, inputs: Inputs, keys: set[str]) -> dict[str, Any]:
-    """The live modules by graph key: their paths, and numbers for those that no path leads to."""
-    modules: dict[str, Any] = dict(model.named_modules(remove_duplicate=False))
-    if any(key.startswith("<") for key in keys):
-        modules.update(_strangers(model, inputs))
-    return modules
+def live_modules(model: nn.Module, inputs: Inputs, keys: set[str]) -> tuple[nn.Module, dict[str, nn.Module]]:
+    """The live modules by graph key, and the model that they are parts of.
 
-
-def _strangers(model: nn.Module, inputs: Inputs) -> dict[str, nn.Module]:
-    """The instances that a forward reaches and no path leads to, numbered as the trace numbers them."""
-    replica, memo = replicate(model)
-    originals = {id(copy): key for key, copy in memo.items()}
+    Keys are paths, or numbers for what no path leads to: those are found by running a copy as the trace has run one.
+    """
+    if not any(key.startswith("<") for key in keys):
+        return model, dict(model.named_modules(remove_duplicate=False))
+    replica, _ = replicate(model)
     live = LiveModel(replica)
     replica.train()
-    found = {}
     for call in record(replica, inputs):
         live.include(call.module)
-    for module in live.modules():
-        key = live.key(module)
-        if key.startswith("<"):
-            found[key] = _original(originals.get(id(module)), module)
-    return found
+    return replica, {live.key(module): module for module in live.modules()}
 
 
-def _original(key: int | None, module: nn.Module) -> nn.Module:
-    """The user's object of which `module` is the copy; the module itself when it is not part of the model."""
-    import gc
-
-    if key is None:
-        return module
-    return next(thing for thing in gc.get_objects() if id(thing) == key)
-
-
-def _home(graph: UseGraph, judgement: Judgement, modules: dict[str, Any], model: nn.Module) -> Home | None:
+def _home(graph: UseGraph, judgement: Judgement, modules: dict[str, nn.Module]) -> Home | None:
     """The smallest execution around all uses, if its module runs only then and is not the whole model."""
     uses = graph.uses_of(judgement.instance.key)
     around = [graph.ancestors_of(use) for use in uses]

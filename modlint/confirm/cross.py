@@ -50,7 +50,7 @@ def confirm_sharing(
     with applied(settings), user_code("building two models"):
         models = [_built(build, settings), _built(build, settings)]
     keys = {judgement.instance.key for judgement in shared}
-    ours, others = (live_modules(model, inputs, keys) for model in models)
+    ours, others = (live_modules(model, inputs, keys)[1] for model in models)
     held = {key: ours[key] for key in keys & ours.keys() & others.keys() if ours[key] is others[key]}
     snapshot = Snapshot(*held.values())
     try:

@@ -12,6 +12,7 @@ frozen statistics is found safe, though separate heads would learn differently.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -51,12 +52,14 @@ class Experiment:
     noise: dict[Quantity, float] = field(default_factory=dict)
     nondeterministic: list[Nondeterministic] = field(default_factory=list)
     found: tuple[Outcome, ...] = ()
+    seconds: float = 0.0
     _baseline: list[Run] = field(default_factory=list)  # runs of A
     _done: int = 0
     _parts: Parts = field(init=False)
 
     def conduct(self) -> None:
         """Run everything and keep what was found. Raises UserCodeError when the model raises."""
+        began = time.perf_counter()
         self._baseline = [self._first()]
         if operations_in(self._a.warned):
             self.nondeterministic += warned_operations(self.subject, self.settings)
@@ -74,6 +77,7 @@ class Experiment:
                 found[candidate.name] = replace(self._parameters(candidate), state_flows=flows)
         record = self._a.record
         self.found = ranked([replace(o, derivatives=described(o.reused.name, record)) for o in found.values()])
+        self.seconds = time.perf_counter() - began
 
     # Runs.
 

@@ -90,9 +90,8 @@ def confirm_target(model: Model, choice: Choice, progress: Progress | None = Non
     (graph, inputs), notes = fitting(
         inputs, lambda fit: (trace_model(target.model, fit, target.births, model.target), fit)
     )
-    result = confirm_model(
-        target.model, inputs, settings, candidates_of(graph, target.model, inputs), progress=progress
-    )
+    found = candidates_of(graph, target.model, inputs)
+    result = confirm_model(found.model, inputs, settings, found.candidates, progress)
     shared = confirm_sharing(graph, lambda: _builder(model.target, init), inputs, settings)
     result = replace(result, outcomes=ranked([*result.outcomes, *shared]), notes=(*notes, *result.notes))
     return _confirmed(result, graph)

@@ -73,7 +73,8 @@ class Reach(Enum):
     """How much of an instance the outputs of the model depend on."""
 
     NOTHING = "nothing"
-    OUTPUT = "output"  # what the instance returns, and not what its buffers hold
+    OUTPUT = "output"  # what the instance returns, and not what it keeps
+    ATTRIBUTES = "attributes"  # what its forward leaves on self
     BUFFERS = "buffers"
 
 
@@ -86,10 +87,13 @@ def state(candidate: Candidate, found: Gaps, a: Run, b: Run, reach: Reach) -> Ou
         return unclear(candidate, found, {}, a, note.replace("1 times", "once"))
     if quiet and reach is Reach.NOTHING:
         return unclear(candidate, found, {}, a, "on these inputs the outputs of the model do not depend on it at all")
+    if quiet and reach is Reach.ATTRIBUTES:
+        note = "the caller reads what its forward leaves on self, and gets that of the last use, with copies or without"
+        return unclear(candidate, found, {}, a, note)
     if equal(found):
         note = f"its {runs} uses with state of their own give the same numbers, bit for bit: the state has no effect"
         return Outcome(candidate.reused, Level.REFUTED, Verdict.SAFE, note, measures(found, {}), executions=runs)
-    if quiet and reach is Reach.OUTPUT:
+    if quiet and reach is not Reach.BUFFERS:
         note = "its buffers differ but no output depends on them: tracked, never read"
         return Outcome(
             candidate.reused,

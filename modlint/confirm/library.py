@@ -76,6 +76,7 @@ def confirm_model(
         inputs=used.described,
         executions=experiment.subject.executions,
         seconds=time.perf_counter() - began,
+        experiment_seconds=experiment.seconds,
     )
 
 
@@ -87,7 +88,7 @@ def _conducted(
     progress: Callable[[int, int, str], None] | None,
 ) -> Experiment:
     if candidates is None:
-        candidates = candidates_of(trace_model(model, inputs), model, inputs)
+        model, candidates = candidates_of(trace_model(model, inputs), model, inputs)
     subject, memo = prepare(model, inputs, settings)
     experiment = Experiment(subject, [_transferred(c, memo) for c in candidates], settings, progress)
     experiment.conduct()

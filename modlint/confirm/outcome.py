@@ -140,7 +140,8 @@ class ConfirmResult:
     notes: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     executions: int = 0  # forward passes of the whole model
-    seconds: float = 0.0
+    seconds: float = 0.0  # with the trace
+    experiment_seconds: float = 0.0
 
     @property
     def deterministic(self) -> bool:

@@ -30,8 +30,12 @@ if TYPE_CHECKING:
 
 
 def reach_of(subject: Subject, candidate: Candidate, settings: Settings) -> Reach:
-    """What of the instance reaches an output, in eval or train mode. At most six forward passes."""
-    for disturb, reach in ((_disturb_buffers, Reach.BUFFERS), (_disturb_output, Reach.OUTPUT)):
+    """What of the instance reaches an output, in eval or train mode. At most twelve forward passes."""
+    for disturb, reach in (
+        (_disturb_buffers, Reach.BUFFERS),
+        (_disturb_attributes, Reach.ATTRIBUTES),
+        (_disturb_output, Reach.OUTPUT),
+    ):
         for mode in (False, True):
             with applied(settings), torch.no_grad():
                 plain = _outputs(subject, candidate, mode, lambda _: None)
@@ -65,6 +69,29 @@ def _disturb_buffers(module: nn.Module) -> None:
             buffer.logical_not_()
         else:
             buffer.add_(1)
+
+
+def _disturb_attributes(module: nn.Module) -> None:
+    """Other tensors in the place of those that a forward leaves on the instance, until its next one."""
+    before: dict[int, dict[str, Any]] = {}
+    hidden: dict[int, dict[str, Any]] = {}
+
+    def begins(inner: nn.Module, _args: Any) -> None:
+        vars(inner).update(hidden.pop(id(inner), {}))
+        before[id(inner)] = dict(vars(inner))
+
+    def ends(inner: nn.Module, _args: Any, _output: Any) -> None:
+        left = {
+            name: value
+            for name, value in vars(inner).items()
+            if torch.is_tensor(value) and value is not before[id(inner)].get(name)
+        }
+        hidden[id(inner)] = left
+        vars(inner).update({name: _other(value) for name, value in left.items()})
+
+    for part in module.modules():
+        part.register_forward_pre_hook(begins)
+        part.register_forward_hook(ends)
 
 
 def _disturb_output(module: nn.Module) -> None:

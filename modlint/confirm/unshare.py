@@ -5,8 +5,9 @@ the k-th copy of its `__dict__` in place. Identity, class and attribute access s
 not matter how the forward reaches it: by slots, lists, loops, `.forward(x)`, parametrised, with hooks. A copy that no
 execution has asked for yet is made from a pristine one, so all start in equal state.
 
-With `tie` the copies keep their parameters in common. That is how a stateful instance is judged: what then differs is
-the effect of its state alone, since parameters that are shared on purpose differ after one step without any harm.
+With `tie` the copies keep the parameters that are trained in common. That is how a stateful instance is judged: what
+then differs is the effect of its state alone, since parameters that are shared on purpose differ after one step without
+any harm.
 """
 
 from __future__ import annotations
@@ -108,7 +109,12 @@ class Unshared:
         self._handles: dict[int, Marked] = {}
         self._names = {id(module): name for name, module in marked}
         self._foreign: list[tuple[nn.Module, State]] = []
-        self._home = {id(module): module for module in model.modules()}
+        self._home: dict[int, nn.Module] = {}
+        self._ran: set[int] = set()
+        self._touched: set[int] = set()  # tensors of modules that have run
+        self._versions: dict[int, int] = {}
+        for module in model.modules():
+            self._welcome(module)
         for name, module in marked:
             if id(module) not in self._home:
                 self._protect(module)
@@ -135,13 +141,14 @@ class Unshared:
 
     def parameters(self) -> list[nn.Parameter]:
         """What `model.parameters()` gives, and the parameters of the copies."""
-        named = self._gathered([("", self.model)], "_parameters")
+        named = self._gathered([("", self.model)], "_parameters", idle=True)
         return [p for copies in named.values() for p in copies if isinstance(p, nn.Parameter)]
 
     def tensors(self, registry: str) -> dict[str, tuple[torch.Tensor, ...]]:
         """The tensors of `_parameters` or `_buffers`: the original and its copies, by the name in the model as written.
 
-        A tensor that has several names is listed under the first.
+        A tensor that has several names is listed under the first. Copies that nothing has used are left out: of a
+        head with a norm for each of its uses, only the norms that ran. So are buffers that no checkpoint holds.
         """
         outside = [(f"{handle.name}.", handle.module) for handle in self._marked()]
         return self._gathered([("", self.model), *outside], registry)
@@ -199,9 +206,20 @@ class Unshared:
     def _protect(self, module: nn.Module) -> None:
         """Let a module that is not part of the model (a global, a class attribute) run on a copy of its state."""
         self._foreign.append((module, vars(module)))
-        state = duplicate(vars(module), module.modules(), {id(module): module})
+        inside = [inner for inner in module.modules() if id(inner) not in self._home]
+        state = duplicate(vars(module), inside, {**self._home, id(module): module})
         object.__setattr__(module, "__dict__", state)
-        self._home.update((id(inner), inner) for inner in module.modules())
+        for inner in module.modules():
+            self._welcome(inner)
+
+    def _welcome(self, module: nn.Module) -> None:
+        """A module that runs here; whether it does, and whether its tensors change, is noted from now on."""
+        if id(module) not in self._home:
+            self._home[id(module)] = module
+            self._note_versions(vars(module))
+
+    def _note_versions(self, state: State) -> None:
+        self._versions.update((id(tensor), tensor._version) for tensor in _own_tensors(state).values())
 
     def _wrap(self, handle: Marked, state: State) -> None:
         if "forward" in state:
@@ -217,6 +235,7 @@ class Unshared:
             handle.put(current)
             handle.states.append(state)
             self._wrap(handle, state)
+            self._note_versions(state)
         return handle.states[min(index, len(handle.states) - 1)]
 
     def _twin(self, handle: Marked, state: State, memo: Memo | None = None) -> State:
@@ -229,7 +248,7 @@ class Unshared:
         memo.update((key, module) for key, module in self._home.items() if key not in inside)
         memo[id(handle.module)] = handle.module
         if self._tie:
-            memo.update((id(p), p) for p in handle.module.parameters())
+            memo.update((id(p), p) for p in handle.module.parameters() if p.requires_grad)
         twin: State = duplicate(state, inside.values(), memo)
         for key, module in inside.items():
             new = memo.get(key)
@@ -239,7 +258,7 @@ class Unshared:
 
     def _adopt(self, module: nn.Module, name: str | None, runs: bool) -> None:
         if runs:
-            self._home[id(module)] = module
+            self._welcome(module)
         if name is not None:
             self._names[id(module)] = name
             if runs:
@@ -287,6 +306,7 @@ class Unshared:
                 return self._execute(handle, functools.partial(call, module), args, kwargs, called=True)
             if id(module) not in self._home:
                 self._protect(module)
+            self._ran.add(id(module))
             return call(module, *args, **kwargs)
 
         return seen
@@ -340,12 +360,16 @@ class Unshared:
             handle.journal.apply(state)
         handle.put(state)
 
-    def _gathered(self, roots: Sequence[tuple[str, nn.Module]], registry: str) -> dict[str, tuple[torch.Tensor, ...]]:
+    def _gathered(
+        self, roots: Sequence[tuple[str, nn.Module]], registry: str, idle: bool = False
+    ) -> dict[str, tuple[torch.Tensor, ...]]:
         found: dict[str, list[torch.Tensor]] = defaultdict(list)
         seen: set[int] = set()
         for prefix, module in roots:
             self._gather(module, prefix, registry, found, seen)
-        return {name: tuple(tensors) for name, tensors in found.items()}
+        if idle:
+            return {name: tuple(tensors) for name, tensors in found.items()}
+        return {name: tuple(filter(self._used, tensors)) or (tensors[0],) for name, tensors in found.items()}
 
     def _gather(
         self, module: nn.Module, prefix: str, registry: str, found: dict[str, list[torch.Tensor]], seen: set[int]
@@ -353,15 +377,28 @@ class Unshared:
         if id(module) in seen:
             return
         seen.add(id(module))
+        if isinstance(module, torch.jit.ScriptModule):
+            named = module.named_parameters() if registry == "_parameters" else module.named_buffers()
+            for name, tensor in named:
+                found[prefix + name].append(tensor)
+            return
         handle = self._handles.get(id(module))
         for state in [vars(module)] if handle is None else handle.states:
             for name, tensor in state[registry].items():
-                if tensor is not None and id(tensor) not in seen:
+                hidden = registry == "_buffers" and name in state["_non_persistent_buffers_set"]
+                if tensor is not None and id(tensor) not in seen and not hidden:
                     seen.add(id(tensor))
                     found[prefix + name].append(tensor)
+                    if handle is not None or id(module) in self._ran:
+                        self._touched.add(id(tensor))
             for name, child in state["_modules"].items():
                 if child is not None:
                     self._gather(child, f"{prefix}{name}.", registry, found, seen)
+
+    def _used(self, tensor: torch.Tensor) -> bool:
+        """Whether the module of that tensor has run, or the tensor has changed or has received a gradient."""
+        changed = not tensor.is_inference() and self._versions.get(id(tensor)) != tensor._version
+        return id(tensor) in self._touched or changed or (tensor.is_leaf and tensor.grad is not None)
 
 
 class _OnBuffers(TorchFunctionMode):  # type: ignore[misc]
@@ -381,8 +418,8 @@ class _OnBuffers(TorchFunctionMode):  # type: ignore[misc]
 
 
 def _own_tensors(state: State) -> dict[str, torch.Tensor]:
-    registered = {**state["_parameters"], **state["_buffers"]}
-    return {name: tensor for name, tensor in registered.items() if tensor is not None}
+    registered = {**state.get("_parameters", {}), **state.get("_buffers", {})}  # TorchScript has neither
+    return {name: tensor for name, tensor in registered.items() if tensor is not None and not tensor.is_inference()}
 
 
 def _defining(cls: type, name: str) -> type[nn.Module] | None:

@@ -100,7 +100,9 @@ def test_what_a_part_shows_is_what_the_whole_model_shows() -> None:
     model = Network(8, 1)
     part = confirm(model).outcome("blocks.0.bn1")
     inputs = Inputs.of([images()])
-    candidates = [Candidate(c.reused, c.module) for c in candidates_of(trace_model(model, inputs), model, inputs)]
+    candidates = [
+        Candidate(c.reused, c.module) for c in candidates_of(trace_model(model, inputs), model, inputs).candidates
+    ]
     whole = confirm_model(model, inputs, candidates=candidates).outcome("blocks.0.bn1")
     assert (part.within, whole.within) == ("blocks.0", "")
     assert part.measured is whole.measured is Verdict.CHANGES_SEMANTICS

@@ -264,6 +264,155 @@ def test_frozen_statistics_are_refuted() -> None:
     assert (found.level, found.measured) == (Level.REFUTED, Verdict.SAFE)
 
 
+def test_a_shared_head_with_a_norm_for_each_use_keeps_nothing_between_them() -> None:
+    class Head(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 3, 1)
+            self.norms = nn.ModuleList([nn.BatchNorm2d(3) for _ in range(2)])
+
+        def forward(self, x: torch.Tensor, level: int) -> torch.Tensor:
+            return self.norms[level](self.conv(x))
+
+    class Levels(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.m = Head()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.m(x, 0).mean() + self.m(x * 2, 1).square().mean()
+
+    found = outcome(Levels(), images())
+    assert (found.level, found.measured, found.state_flows) == (Level.CONFIRMED, Verdict.DELIBERATE, False)
+    assert outcome(Levels(), images(), Aim.STATE).level is Level.REFUTED
+
+
+def test_a_head_whose_uses_share_no_parameters_is_no_tie() -> None:
+    class Head(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convs = nn.ModuleList([nn.Conv2d(3, 3, 1) for _ in range(2)])
+
+        def forward(self, x: torch.Tensor, level: int) -> torch.Tensor:
+            return self.convs[level](x)
+
+    class Levels(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.m = Head()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.m(x, 0).mean() + self.m(x * 2, 1).square().mean()
+
+    found = outcome(Levels(), images(), Aim.PARAMETERS)
+    assert found.level is Level.INCONCLUSIVE
+    assert differences(found)[Quantity.PARAMETERS] == 0
+
+
+def test_buffers_that_no_checkpoint_holds_are_seen_by_what_they_do() -> None:
+    class Probe(nn.Module):
+        def __init__(self, read: bool) -> None:
+            super().__init__()
+            self.read = read
+            self.register_buffer("last", torch.zeros(()), persistent=False)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = x + self.last if self.read else x
+            self.last = x.detach().mean()
+            return y
+
+    assert outcome(Flat(Probe(read=False)), vectors(), Aim.SAFE).measured is Verdict.SAFE
+    assert outcome(Flat(Probe(read=True)), vectors(), Aim.STATE).measured is Verdict.CHANGES_SEMANTICS
+
+
+def test_a_parameter_that_forward_itself_updates_is_state() -> None:
+    class Prototypes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.center = nn.Parameter(torch.zeros(4), requires_grad=False)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = x - self.center
+            with torch.no_grad():
+                self.center += 0.1 * (x.mean(0) - self.center)
+            return y
+
+    found = outcome(Flat(Prototypes()), vectors(), Aim.STATE)
+    assert (found.level, found.measured) == (Level.CONFIRMED, Verdict.CHANGES_SEMANTICS)
+
+
+def test_an_attribute_that_the_caller_reads_afterwards_is_not_refuted() -> None:
+    class Router(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.loss = torch.zeros(())
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.loss = x.square().mean()
+            return x
+
+    class Reading(Flat):
+        def forward(self, x: torch.Tensor) -> Any:
+            return super().forward(x), self.m.loss
+
+    found = outcome(Reading(Router()), vectors(), Aim.STATE)
+    assert found.level is Level.INCONCLUSIVE
+    assert "gets that of the last use" in found.note
+    assert outcome(Flat(Router()), vectors(), Aim.STATE).level is Level.REFUTED
+
+
+class Lazily(nn.Module):
+    """Builds its norm in the first forward pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(5, 5)
+        self.norm: nn.Module | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.norm is None:
+            self.norm = nn.BatchNorm1d(5)
+        return self.norm(self.fc(self.norm(x)))
+
+
+class Sliced(nn.Module):
+    """Runs slices of a Sequential, which are new containers at each forward pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(5, 5), nn.BatchNorm1d(5), nn.Tanh())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body[1:](self.body[:2](x))
+
+
+@pytest.mark.parametrize("build", [Lazily, Sliced])
+def test_instances_that_no_path_of_the_model_leads_to(build: Any) -> None:
+    model = build()
+    result = confirm_model(model, Inputs.of([vectors()]))
+    (found,) = [o for o in result.outcomes if o.reused.aim is Aim.STATE]
+    assert (found.level, found.measured, found.executions) == (Level.CONFIRMED, Verdict.CHANGES_SEMANTICS, 2)
+    assert found.harm.eval > 0
+
+
+def test_an_instance_in_a_list_that_eval_does_not_reach_is_tracked_only() -> None:
+    """`model.eval()` leaves it in train mode, so nothing ever reads its statistics."""
+
+    class Hidden(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(5, 5)
+            self.hidden = [nn.BatchNorm1d(5)]
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.hidden[0](self.fc(self.hidden[0](x)))
+
+    model = Hidden()
+    (found,) = confirm_model(model, Inputs.of([vectors()])).outcomes
+    assert (found.level, found.tracked_only, found.executions) == (Level.CONFIRMED, True, 2)
+    assert not model.hidden[0].running_mean.any()
+
+
 def test_an_instance_that_ran_once_decides_nothing() -> None:
     class Once(Flat):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
