@@ -15,19 +15,19 @@ _WORDS = ("None", "True", "0", "-1", "10**9", "self", "nn", "super", "x", "[]", 
 _FIXED = frozenset({tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER})
 
 
-@examples(40)
+@examples(20)
 @given(hypothesmith.from_grammar())
 def test_python_from_the_grammar(source: str) -> None:
     assert codes(source.encode("utf-8", "surrogatepass")) <= {"ML901"}
 
 
-@examples(40)
+@examples(20)
 @given(hypothesmith.from_node())
 def test_python_from_the_tree(source: str) -> None:
     assert codes(source.encode("utf-8", "surrogatepass")) <= {"ML901"}
 
 
-@examples(40)
+@examples(20)
 @given(hypothesmith.from_node())
 def test_a_module_that_imports_generated_python(source: str) -> None:
     model = MODEL.replace("import torch\n", "from generated import *\n")
