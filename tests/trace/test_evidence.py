@@ -1,0 +1,120 @@
+"""`modlint PATH --trace`: the findings with what the trace of every model shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modlint.config import Config, ModelTarget
+from modlint.linter import Request, lint
+from modlint.trace.evidence import trace_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from modlint.trace.evidence import TraceEvidence
+
+SOURCE = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+    def forward(self, x):
+        return self.bn(self.bn(self.conv(x)))  # Net
+
+class Hooked(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.bn = nn.Linear(8, 8), nn.BatchNorm1d(8)
+        hooks = {"fc1": lambda module, inputs, output: self.bn(output)}
+        for name, module in self.named_children():
+            if name in hooks:
+                module.register_forward_hook(hooks[name])
+    def forward(self, x):
+        return self.bn(self.fc1(x))  # Hooked
+
+class Needs(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.bn = nn.BatchNorm1d(width)
+    def forward(self, x):
+        return self.bn(self.bn(x))  # Needs
+
+class Broken(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm1d(4)
+    def forward(self, x):
+        x = self.bn(self.bn(x))  # Broken
+        raise ValueError("no luck")
+
+class Flag(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm1d(4)
+    def forward(self, x, again=False):
+        x = self.bn(x)
+        return self.bn(x) if again else x  # Flag
+
+class Meant(nn.Module):
+    def __init__(self):
+        super().__init__()
+        fc = nn.Linear(4, 4)  # modlint: shared -- one projection
+        self.one, self.two = nn.Sequential(fc), nn.Sequential(fc)
+    def forward(self, x):
+        return self.two(self.one(x))
+
+class Quiet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm1d(4)
+    def forward(self, x):
+        return self.bn(self.bn(x))  # modlint: ignore[ML101] -- known
+"""
+
+
+@pytest.fixture
+def evidence(write: Callable[..., Path]) -> Callable[..., TraceEvidence]:
+    """Lint and trace the models."""
+
+    def evidence(*models: ModelTarget) -> TraceEvidence:
+        file = write(SOURCE)
+        config = Config(root=str(file.parent), models=models)
+        outcome = lint(Request((str(file),), config))
+        return trace_tree(outcome.report.findings, outcome.files, config)
+
+    return evidence
+
+
+def told(found: TraceEvidence) -> set[tuple[str, str, str]]:
+    """(model by the comment on the line, code, level) of every finding."""
+    lines = SOURCE.splitlines()
+    rows = {line.rpartition("# ")[2]: number for number, line in enumerate(lines, 1) if "# " in line}
+    names = {row + 5: name for name, row in rows.items()}
+    return {(names.get(f.location.row, f.model), f.code, f.evidence.level.value) for f in found.findings}
+
+
+def test_both_passes_one_pass_or_the_other_and_neither(evidence: Callable[..., TraceEvidence]) -> None:
+    found = evidence()
+    assert told(found) == {
+        ("Net", "ML101", "traced"),  # seen by both
+        ("Hooked", "ML101", "traced"),  # by the trace alone,
+        ("Hooked", "ML902", "static"),  # which disagrees
+        ("Needs", "ML101", "static"),  # cannot be built without arguments
+        ("Broken", "ML101", "static"),  # raises
+        ("Flag", "ML101", "static"),  # on a path that the trace does not take
+    }
+    assert found.traced == 5
+    (note,) = found.notes
+    assert note.startswith("net.py:Broken was not traced") and "no luck" in note
+    flag = next(f for f in found.findings if f.model.endswith("Flag"))
+    assert "the path on which it is reused was not taken by the trace of net.py:Flag" in flag.evidence.note
+
+
+def test_a_configured_model_is_built_as_configured(evidence: Callable[..., TraceEvidence]) -> None:
+    found = evidence(ModelTarget("net.py:Needs", '{"width": 6}', ("3x6",)))
+    assert ("Needs", "ML101", "traced") in told(found)
+    needs = next(f for f in found.findings if f.model.endswith("Needs"))
+    assert needs.evidence.note == "runs 2 times in net.py:Needs (fx)"
