@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from modlint.analysis import places_of
 from modlint.errors import ModlintError
 from modlint.graph import Location
+from modlint.interpreter import cues
 from modlint.report import finding_at
 from modlint.ruleset import Variant
 from modlint.syntax.files import Globs
@@ -46,17 +47,39 @@ class Suppressor:
             (Globs([glob], config.root), rules.selected(codes)) for glob, codes in config.per_file_ignores
         ]
         self._directives: dict[str, tuple[Directive, ...]] = {}
+        self._lines: dict[str, list[str]] = {}
         self._used: set[tuple[str, Directive]] = set()
 
     def by_intent(self, locate: Callable[[Place], Location]) -> Callable[[Judged], Judged]:
-        """A function that turns what breaks a params rule into deliberate sharing where an intent mark says so."""
+        """A function that turns what breaks a params rule into deliberate sharing where the source says so: a mark or a comment."""
 
         def intended(item: Judged) -> Judged:
-            if item.judgement.code[:3] != "ML2" or not self._marks(item, locate):
+            if item.judgement.code[:3] != "ML2":
+                return item
+            if not self._marks(item, locate) and not self._says_so(item, locate):
                 return item
             return replace(item, judgement=replace(item.judgement, code="ML003", verdict=Verdict.DELIBERATE))
 
         return intended
+
+    def _says_so(self, item: Judged, locate: Callable[[Place], Location]) -> bool:
+        """Whether a comment beside or right above one of the places speaks of sharing."""
+        for place in places_of(item.judgement):
+            lines = self._lines_of(place.filename)
+            row = locate(place).row
+            if 0 < row <= len(lines):
+                above = lines[row - 2].strip() if row > 1 else ""
+                if cues.comment_speaks(lines[row - 1]) or (above.startswith("#") and cues.comment_speaks(above)):
+                    return True
+        return False
+
+    def _lines_of(self, file: str) -> list[str]:
+        if file not in self._lines:
+            try:
+                self._lines[file] = self._sources.source(file).decode("utf-8", "replace").splitlines()
+            except (OSError, ModlintError):
+                self._lines[file] = []
+        return self._lines[file]
 
     def _marks(self, item: Judged, locate: Callable[[Place], Location]) -> bool:
         for place in places_of(item.judgement):

@@ -502,11 +502,12 @@ class Interpreter(Machine):
                 self.repeats.setdefault(one.id, site)
 
     def repeat_common(self, left: Value, right: Value, site: Site | None) -> None:
-        """A list is joined to one that holds some of the same instances."""
+        """A list is joined to one that holds the same instances over again."""
         if type(left) is tuple and type(right) is tuple:
             held = {item.id for item in left if isinstance(item, ModuleObj)}
-            for item in right:
-                if isinstance(item, ModuleObj) and item.id in held:
+            again = [item for item in right if isinstance(item, ModuleObj)]
+            if len(again) > 1 and all(item.id in held for item in again):
+                for item in again:
                     self.repeat(item, site)
 
     def slot_read(self, func: ir.Expr, frame: Frame) -> Any:
