@@ -230,7 +230,7 @@ def test_a_model_that_never_ends_runs_into_the_time_limit(models: Path) -> None:
 def test_a_model_that_takes_too_much_memory_runs_into_the_limit(models: Path) -> None:
     done = confirm(f"{models}:Greedy", "--memory", "3")
     assert done.returncode == 2
-    assert "raise it with --memory" in done.stderr
+    assert "out of memory with a batch of 2, then 1; give a smaller --input, raise --memory" in done.stderr
 
 
 def test_what_the_model_raises_and_prints_stays_off_stdout(models: Path) -> None:

@@ -48,7 +48,7 @@ def test_the_error_names_what_was_tried_and_what_might_fit() -> None:
 
 
 def test_a_single_sample_that_does_not_fit_names_the_other_ways_out() -> None:
-    with pytest.raises(ModlintError, match="out of memory with a batch of 1; give a smaller --input, or use --device"):
+    with pytest.raises(ModlintError, match="out of memory with a batch of 1; give a smaller --input, raise --memory"):
         modlint.confirm(Limited(0, CUDA), images(1, 5), device="cpu")
 
 
