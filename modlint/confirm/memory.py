@@ -36,7 +36,8 @@ def fitting(inputs: Inputs, work: Callable[[Inputs], Result]) -> tuple[Result, l
         batch = batch_of(inputs)
         if batch is None or batch < 2:
             raise ModlintError(
-                f"out of memory{_with(tried, batch)}; give a smaller --input, raise --memory, or use --device cpu in place of a small GPU"
+                f"out of memory{_with(tried, batch)}; give a smaller --input, raise --memory, or use --device cpu in "
+                "place of a small GPU"
             )
         tried.append(batch)
         smaller = batch // 2
