@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from modlint.confirm import judging
 from modlint.confirm.derivative import described
 from modlint.confirm.locate import locate, operations_in, warned_operations
+from modlint.confirm.memory import out_of_memory
 from modlint.confirm.narrow import Parts
 from modlint.confirm.noise import compare
 from modlint.confirm.observables import Quantity, equal, gaps, worst
@@ -84,8 +85,8 @@ class Experiment:
     def _first(self) -> Run:
         try:
             return self._run((), "the model as written")
-        except UserCodeError:
-            if not self.subject.input_gradients:
+        except UserCodeError as error:
+            if not self.subject.input_gradients or out_of_memory(error):
                 raise
             self.subject.input_gradients = False
             first = self._run((), "the model as written, without input gradients")

@@ -82,7 +82,7 @@ def gaps(one: Record, other: Record) -> Gaps:
     rows = [_gap(one.tensors.get(key), other.tensors.get(key)) for key in keys]
     if not rows:
         return {}
-    values = torch.stack(rows).tolist()  # the one transfer from the device
+    values = torch.stack([row.to(rows[0].device) for row in rows]).tolist()  # the one transfer from the device
     return {key: Gap(*_bounded(key, pair)) for key, pair in zip(keys, values, strict=True)}
 
 
@@ -118,7 +118,8 @@ def _gap(one: tuple[torch.Tensor, ...] | None, other: tuple[torch.Tensor, ...] |
         tensor = (one or other or (torch.zeros(()),))[0]
         return torch.tensor([math.inf, 0.0], dtype=torch.float64, device=tensor.device)
     pairs = list(zip(one, other, strict=True)) if len(one) == len(other) else [(a, b) for a in one for b in other]
-    return torch.stack([distance(a, b) for a, b in pairs]).amax(dim=0)
+    found = [distance(a, b) for a, b in pairs]
+    return torch.stack([row.to(found[0].device) for row in found]).amax(dim=0)
 
 
 def distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

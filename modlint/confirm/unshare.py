@@ -13,18 +13,17 @@ any harm.
 from __future__ import annotations
 
 import contextlib
-import copy
 import functools
 import types
-from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
-from modlint.confirm.journal import Journal, State
+from modlint.confirm.ledger import Ledger, own_tensors
+from modlint.confirm.marked import ForwardOnInstance, Marked
 from modlint.confirm.replica import duplicate
 from modlint.errors import ModlintError
 from modlint.trace.calls import instance_methods, written_by_function
@@ -32,57 +31,9 @@ from modlint.trace.calls import instance_methods, written_by_function
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from modlint.confirm.journal import State
+    from modlint.confirm.marked import Observer
     from modlint.confirm.replica import Memo
-
-
-class Observer(Protocol):
-    """Is told of every execution of a marked instance, by the name of the instance."""
-
-    def before(self, name: str, inputs: Any) -> Any:
-        """An execution begins; what is returned comes back in `after`."""
-        ...
-
-    def after(self, name: str, token: Any, output: Any) -> None:
-        """The execution has returned `output`."""
-        ...
-
-
-class Marked:
-    """One marked instance: the states it runs with, and how many executions this forward pass has seen."""
-
-    def __init__(self, name: str, module: nn.Module, apart: bool) -> None:
-        self.name = name
-        self.module = module
-        self.apart = apart
-        self.states: list[State] = [vars(module)]
-        self.pristine: State | None = None
-        self.journal = Journal()
-        self.executed = 0
-        self.depth = 0
-        self.called = False  # `__call__` has begun and its forward is still to come
-
-    def put(self, state: State) -> None:
-        """Run with `state` from now on."""
-        object.__setattr__(self.module, "__dict__", state)
-
-    def restart(self) -> None:
-        """A new forward pass of the root begins."""
-        self.executed = 0
-        self.put(self.states[0])
-
-
-class _Forward:
-    """A forward set on the instance, which hides the one of its class. Copying it copies the user's function."""
-
-    def __init__(self, run: Callable[..., Any], forward: Callable[..., Any]) -> None:
-        self._run = run
-        self._forward = forward
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._run(self._forward, args, kwargs)
-
-    def __deepcopy__(self, memo: Memo) -> Any:
-        return copy.deepcopy(self._forward, memo)
 
 
 class Unshared:
@@ -109,16 +60,17 @@ class Unshared:
         self._handles: dict[int, Marked] = {}
         self._names = {id(module): name for name, module in marked}
         self._foreign: list[tuple[nn.Module, State]] = []
-        self._home: dict[int, nn.Module] = {}
-        self._ran: set[int] = set()
-        self._touched: set[int] = set()  # tensors of modules that have run
-        self._versions: dict[int, int] = {}
+        self._ledger = Ledger(lambda module: h.states if (h := self._handles.get(id(module))) else None)
         for module in model.modules():
-            self._welcome(module)
-        for name, module in marked:
-            if id(module) not in self._home:
-                self._protect(module)
-            self._mark(name, module)
+            self._ledger.welcome(module)
+        try:
+            for name, module in marked:
+                if module not in self._ledger:
+                    self._protect(module)
+                self._mark(name, module)
+        except BaseException:
+            self._restore_foreign()
+            raise
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """One forward pass of the root: the k-th execution of each instance runs its k-th copy."""
@@ -131,9 +83,8 @@ class Unshared:
         write(self.model)
         for handle in self._marked():  # an instance comes before those inside its copies
             handle.journal.collect(handle.states[0])
-            for state in (*handle.states[1:], handle.pristine):
-                if state is not None:
-                    handle.journal.apply(state)
+            for state in handle.every_state[1:]:
+                handle.journal.apply(state)
 
     def executions(self, name: str) -> int:
         """How often the instance of that name has run since the last forward pass of the root began."""
@@ -141,22 +92,18 @@ class Unshared:
 
     def parameters(self) -> list[nn.Parameter]:
         """What `model.parameters()` gives, and the parameters of the copies."""
-        named = self._gathered([("", self.model)], "_parameters", idle=True)
+        named = self._ledger.gathered([("", self.model)], "_parameters", idle=True)
         return [p for copies in named.values() for p in copies if isinstance(p, nn.Parameter)]
 
     def tensors(self, registry: str) -> dict[str, tuple[torch.Tensor, ...]]:
-        """The tensors of `_parameters` or `_buffers`: the original and its copies, by the name in the model as written.
-
-        A tensor that has several names is listed under the first. Copies that nothing has used are left out: of a
-        head with a norm for each of its uses, only the norms that ran. So are buffers that no checkpoint holds.
-        """
+        """The tensors of `_parameters` or `_buffers`, by the name in the model as written: original and copies."""
         outside = [(f"{handle.name}.", handle.module) for handle in self._marked()]
-        return self._gathered([("", self.model), *outside], registry)
+        return self._ledger.gathered([("", self.model), *outside], registry)
 
     def tensors_of(self, name: str, registry: str) -> dict[str, tuple[torch.Tensor, ...]]:
         """The tensors of one marked instance, by their names within it, one for each copy."""
         roots = [("", handle.module) for handle in self._marked() if handle.name == name]
-        return self._gathered(roots, registry)
+        return self._ledger.gathered(roots, registry)
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
@@ -181,10 +128,10 @@ class Unshared:
 
     def run_on_buffers(self, handle: Marked, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """A functional call on the buffers of an instance, as an execution of it, on the tensors of its copy."""
-        before = _own_tensors(vars(handle.module))
+        before = own_tensors(vars(handle.module))
 
         def run(*args: Any, **kwargs: Any) -> Any:
-            now = _own_tensors(vars(handle.module))
+            now = own_tensors(vars(handle.module))
             names = {id(tensor): name for name, tensor in before.items()}
             args, kwargs = tree_map(lambda v: now.get(names.get(id(v), ""), v), (args, kwargs))
             return function(*args, **kwargs)
@@ -206,24 +153,15 @@ class Unshared:
     def _protect(self, module: nn.Module) -> None:
         """Let a module that is not part of the model (a global, a class attribute) run on a copy of its state."""
         self._foreign.append((module, vars(module)))
-        inside = [inner for inner in module.modules() if id(inner) not in self._home]
-        state = duplicate(vars(module), inside, {**self._home, id(module): module})
+        inside = [inner for inner in module.modules() if inner not in self._ledger]
+        state = duplicate(vars(module), inside, {**self._ledger.home, id(module): module})
         object.__setattr__(module, "__dict__", state)
         for inner in module.modules():
-            self._welcome(inner)
-
-    def _welcome(self, module: nn.Module) -> None:
-        """A module that runs here; whether it does, and whether its tensors change, is noted from now on."""
-        if id(module) not in self._home:
-            self._home[id(module)] = module
-            self._note_versions(vars(module))
-
-    def _note_versions(self, state: State) -> None:
-        self._versions.update((id(tensor), tensor._version) for tensor in _own_tensors(state).values())
+            self._ledger.welcome(inner)
 
     def _wrap(self, handle: Marked, state: State) -> None:
         if "forward" in state:
-            state["forward"] = _Forward(functools.partial(self._forward, handle), state["forward"])
+            state["forward"] = ForwardOnInstance(functools.partial(self._forward, handle), state["forward"])
 
     def _copy(self, handle: Marked, index: int) -> State:
         """The state of the execution of that number, made now if it is the first to ask for it."""
@@ -235,7 +173,7 @@ class Unshared:
             handle.put(current)
             handle.states.append(state)
             self._wrap(handle, state)
-            self._note_versions(state)
+            self._ledger.note(state)
         return handle.states[min(index, len(handle.states) - 1)]
 
     def _twin(self, handle: Marked, state: State, memo: Memo | None = None) -> State:
@@ -245,7 +183,7 @@ class Unshared:
         """
         inside = {id(module): module for module in handle.module.modules()}
         memo, runs = ({}, False) if memo is None else (memo, True)
-        memo.update((key, module) for key, module in self._home.items() if key not in inside)
+        memo.update((key, module) for key, module in self._ledger.home.items() if key not in inside)
         memo[id(handle.module)] = handle.module
         if self._tie:
             memo.update((id(p), p) for p in handle.module.parameters() if p.requires_grad)
@@ -258,7 +196,7 @@ class Unshared:
 
     def _adopt(self, module: nn.Module, name: str | None, runs: bool) -> None:
         if runs:
-            self._welcome(module)
+            self._ledger.welcome(module)
         if name is not None:
             self._names[id(module)] = name
             if runs:
@@ -304,9 +242,9 @@ class Unshared:
             handle = self._handles.get(id(module))
             if handle is not None and not handle.called:  # else super().__call__ of the same execution
                 return self._execute(handle, functools.partial(call, module), args, kwargs, called=True)
-            if id(module) not in self._home:
+            if module not in self._ledger:
                 self._protect(module)
-            self._ran.add(id(module))
+            self._ledger.ran(module)
             return call(module, *args, **kwargs)
 
         return seen
@@ -360,46 +298,6 @@ class Unshared:
             handle.journal.apply(state)
         handle.put(state)
 
-    def _gathered(
-        self, roots: Sequence[tuple[str, nn.Module]], registry: str, idle: bool = False
-    ) -> dict[str, tuple[torch.Tensor, ...]]:
-        found: dict[str, list[torch.Tensor]] = defaultdict(list)
-        seen: set[int] = set()
-        for prefix, module in roots:
-            self._gather(module, prefix, registry, found, seen)
-        if idle:
-            return {name: tuple(tensors) for name, tensors in found.items()}
-        return {name: tuple(filter(self._used, tensors)) or (tensors[0],) for name, tensors in found.items()}
-
-    def _gather(
-        self, module: nn.Module, prefix: str, registry: str, found: dict[str, list[torch.Tensor]], seen: set[int]
-    ) -> None:
-        if id(module) in seen:
-            return
-        seen.add(id(module))
-        if isinstance(module, torch.jit.ScriptModule):
-            named = module.named_parameters() if registry == "_parameters" else module.named_buffers()
-            for name, tensor in named:
-                found[prefix + name].append(tensor)
-            return
-        handle = self._handles.get(id(module))
-        for state in [vars(module)] if handle is None else handle.states:
-            for name, tensor in state[registry].items():
-                hidden = registry == "_buffers" and name in state["_non_persistent_buffers_set"]
-                if tensor is not None and id(tensor) not in seen and not hidden:
-                    seen.add(id(tensor))
-                    found[prefix + name].append(tensor)
-                    if handle is not None or id(module) in self._ran:
-                        self._touched.add(id(tensor))
-            for name, child in state["_modules"].items():
-                if child is not None:
-                    self._gather(child, f"{prefix}{name}.", registry, found, seen)
-
-    def _used(self, tensor: torch.Tensor) -> bool:
-        """Whether the module of that tensor has run, or the tensor has changed or has received a gradient."""
-        changed = not tensor.is_inference() and self._versions.get(id(tensor)) != tensor._version
-        return id(tensor) in self._touched or changed or (tensor.is_leaf and tensor.grad is not None)
-
 
 class _OnBuffers(TorchFunctionMode):  # type: ignore[misc]
     """Sees functional normalisations on the running statistics of a marked instance, which are uses of it."""
@@ -415,11 +313,6 @@ class _OnBuffers(TorchFunctionMode):  # type: ignore[misc]
         if handle is None:
             return func(*args, **kwargs)
         return self._unshared.run_on_buffers(handle, func, args, kwargs)
-
-
-def _own_tensors(state: State) -> dict[str, torch.Tensor]:
-    registered = {**state.get("_parameters", {}), **state.get("_buffers", {})}  # TorchScript has neither
-    return {name: tensor for name, tensor in registered.items() if tensor is not None and not tensor.is_inference()}
 
 
 def _defining(cls: type, name: str) -> type[nn.Module] | None:
