@@ -185,9 +185,6 @@ def _with_evidence(finding: Finding, measured: Sequence[_Measured]) -> Finding:
         case Level.REFUTED:
             message = f"{finding.message}; refuted on {device}: {outcome.note}"
             return replace(finding, severity=Severity.NOTE, message=message, evidence=evidence)
-        case Level.CONFIRMED if outcome.tracked_only:
-            message = f"{finding.message}; harmless as measured on {device}: {outcome.note}"
-            return replace(finding, severity=Severity.NOTE, message=message, evidence=evidence)
         case Level.CONFIRMED:
             message = f"{finding.message} (measured on {device}: {outcome.note})"
             return replace(finding, message=message, evidence=evidence)

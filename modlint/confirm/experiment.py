@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from modlint.confirm import judging
 from modlint.confirm.derivative import described
 from modlint.confirm.locate import locate, operations_in, warned_operations
+from modlint.confirm.marked import Tie
 from modlint.confirm.memory import out_of_memory
 from modlint.confirm.narrow import Parts
 from modlint.confirm.noise import compare
@@ -106,7 +107,8 @@ class Experiment:
         self._tell(what)
         marks = [Mark(candidate.name, candidate.module) for candidate in self.candidates]
         names = [candidate.name for candidate in apart]
-        return run(self.subject, marks, self.settings, apart=names, tie=tie, steps=steps, evaluate=evaluate)
+        ties = _ties_of(apart) if tie else None
+        return run(self.subject, marks, self.settings, apart=names, tie=ties, steps=steps, evaluate=evaluate)
 
     def _tell(self, what: str) -> None:
         if self.progress is not None:
@@ -239,11 +241,21 @@ class Experiment:
         marks = [Mark(candidate.name, candidate.module)]
         self._tell(f"{candidate.name} unshared, within {candidate.home.name if candidate.home else ''}")
         a = run(part, marks, self.settings)
-        return part, a, run(part, marks, self.settings, apart=[candidate.name], tie=tie)
+        ties = _ties_of([candidate]) if tie else None
+        return part, a, run(part, marks, self.settings, apart=[candidate.name], tie=ties)
 
     def _placed(self, outcome: Outcome, candidate: Candidate, subject: Subject) -> Outcome:
         home = candidate.home
         return outcome if subject is self.subject or home is None else replace(outcome, within=home.name)
+
+
+def _ties_of(candidates: Sequence[Candidate]) -> dict[str, Tie]:
+    """What copies keep in common where state is the question.
+
+    A parameter that forward itself writes is state where state is suspected. Elsewhere the trace has found that what is
+    written does not carry over (`Embedding(max_norm=...)` rewrites rows to what they are already).
+    """
+    return {c.name: Tie.TRAINED if c.aim in {Aim.STATE, Aim.OPEN} else Tie.ALL for c in candidates}
 
 
 def _flows(outcome: Outcome) -> bool | None:

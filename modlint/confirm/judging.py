@@ -98,7 +98,7 @@ def state(candidate: Candidate, found: Gaps, a: Run, b: Run, reach: Reach) -> Ou
         return Outcome(
             candidate.reused,
             Level.CONFIRMED,
-            Verdict.SAFE,
+            Verdict.CHANGES_SEMANTICS,
             note,
             measures(found, {}),
             executions=runs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from modlint.confirm.journal import Journal, State
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
     from torch import nn
 
     from modlint.confirm.replica import Memo
+
+
+class Tie(Enum):
+    """Which parameters the copies of an instance have in common."""
+
+    NOTHING = "nothing"
+    TRAINED = "trained"  # those that training changes: the others may be written by forward, as state
+    ALL = "all"
 
 
 class Observer(Protocol):

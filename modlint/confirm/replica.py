@@ -32,6 +32,7 @@ def replicate(model: nn.Module) -> tuple[nn.Module, Memo]:
 
 def duplicate(root: Any, modules: Iterable[nn.Module], memo: Memo) -> Any:
     """`copy.deepcopy(root, memo)` that also copies the graph tensors and closures kept on `modules`."""
+    modules = list(modules)
     values = [value for module in modules for value in _held(module)]
     for value in values:
         if isinstance(value, torch.Tensor) and not value.is_leaf and id(value) not in memo:
@@ -47,7 +48,18 @@ def duplicate(root: Any, modules: Iterable[nn.Module], memo: Memo) -> Any:
             f"the model cannot be copied ({what}: {error}); the experiment needs copies: "
             "keep what cannot be deep-copied out of the module's attributes"
         ) from error
+    _uncover(modules, memo)
     return result
+
+
+def _uncover(modules: Iterable[nn.Module], memo: Memo) -> None:
+    """Remove what copying has put in front of a child, as TransformerDecoderLayer does to a module as `activation`."""
+    for module in modules:
+        twin = memo.get(id(module))
+        if not isinstance(twin, torch.nn.Module) or twin is module:
+            continue
+        for name in [name for name in twin._modules if name in twin.__dict__ and name not in module.__dict__]:
+            del twin.__dict__[name]
 
 
 def _held(module: nn.Module) -> Iterator[Any]:

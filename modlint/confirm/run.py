@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from modlint.confirm.marked import Tie
     from modlint.confirm.subject import Subject
 
 Tensors = dict[str, tuple[torch.Tensor, ...]]
@@ -63,14 +64,14 @@ def run(
     settings: Settings,
     *,
     apart: Collection[str] = (),
-    tie: bool = False,
+    tie: Mapping[str, Tie] | None = None,
     steps: int | None = None,
     evaluate: bool = True,
 ) -> Run:
     """Train a replica of the subject for K steps and evaluate it.
 
-    Every execution of the marked instances named in `apart` gets a copy of its own (model B); `tie` leaves the copies
-    their parameters in common. Raises UserCodeError when the model does.
+    Every execution of the marked instances named in `apart` gets a copy of its own (model B); `tie` says by name which
+    parameters the copies have in common. Raises UserCodeError when the model does.
     """
     replica, memo = replicate(subject.model)
     derivatives = LocalDerivatives(Elementwise({mark.name: mark.module for mark in marks}, subject.elementwise))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
+from torch.nn.modules.lazy import LazyModuleMixin
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from modlint.confirm.determinism import applied, seed_all
@@ -142,7 +142,7 @@ def _moved(values: Any, settings: Settings, dtype: torch.dtype | None) -> Any:
 
 def _materialise(subject: Subject) -> None:
     """Lazy modules get their parameters from a first forward pass."""
-    if not any(is_lazy(p) for p in subject.model.parameters()):
+    if not any(isinstance(module, LazyModuleMixin) for module in subject.model.modules()):
         return
     seed_all(0)
     args, kwargs, _ = subject.fresh_inputs()

@@ -5,9 +5,8 @@ the k-th copy of its `__dict__` in place. Identity, class and attribute access s
 not matter how the forward reaches it: by slots, lists, loops, `.forward(x)`, parametrised, with hooks. A copy that no
 execution has asked for yet is made from a pristine one, so all start in equal state.
 
-With `tie` the copies keep the parameters that are trained in common. That is how a stateful instance is judged: what
-then differs is the effect of its state alone, since parameters that are shared on purpose differ after one step without
-any harm.
+Tied copies keep their parameters in common. That is how a stateful instance is judged: what then differs is the effect
+of its state alone, since parameters that are shared on purpose differ after one step without any harm.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
 from modlint.confirm.ledger import Ledger, own_tensors
-from modlint.confirm.marked import ForwardOnInstance, Marked
+from modlint.confirm.marked import ForwardOnInstance, Marked, Tie
 from modlint.confirm.replica import duplicate
 from modlint.errors import ModlintError
 from modlint.trace.calls import instance_methods, written_by_function
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from modlint.confirm.journal import State
     from modlint.confirm.marked import Observer
@@ -41,7 +40,7 @@ class Unshared:
 
     `marked` are (name, instance) pairs; the instances may be registered anywhere in `model` or nowhere. Those named in
     `apart` run copies; of the others the executions are only counted and observed (with none apart, this is model A of
-    the experiment). `model` must be a replica: it is changed.
+    the experiment). `tie` says by name what the copies have in common. `model` must be a replica: it is changed.
     """
 
     def __init__(
@@ -50,13 +49,13 @@ class Unshared:
         marked: Sequence[tuple[str, nn.Module]],
         *,
         apart: Collection[str],
-        tie: bool = False,
+        tie: Mapping[str, Tie] | None = None,
         observer: Observer | None = None,
     ) -> None:
         self.model = model
         self._observer = observer
         self._apart = frozenset(apart)
-        self._tie = tie
+        self._tie = tie or {}
         self._handles: dict[int, Marked] = {}
         self._names = {id(module): name for name, module in marked}
         self._foreign: list[tuple[nn.Module, State]] = []
@@ -185,8 +184,9 @@ class Unshared:
         memo, runs = ({}, False) if memo is None else (memo, True)
         memo.update((key, module) for key, module in self._ledger.home.items() if key not in inside)
         memo[id(handle.module)] = handle.module
-        if self._tie:
-            memo.update((id(p), p) for p in handle.module.parameters() if p.requires_grad)
+        tie = self._tie.get(handle.name, Tie.NOTHING)
+        if tie is not Tie.NOTHING:
+            memo.update((id(p), p) for p in handle.module.parameters() if p.requires_grad or tie is Tie.ALL)
         twin: State = duplicate(state, inside.values(), memo)
         for key, module in inside.items():
             new = memo.get(key)

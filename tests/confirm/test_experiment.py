@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import random
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -206,7 +207,7 @@ def test_an_effect_behind_a_zero_initialised_scale_is_seen() -> None:
 
 def test_state_that_is_tracked_and_never_read_is_told_from_harm() -> None:
     found = outcome(Flat(Counting()), vectors(), Aim.STATE)
-    assert (found.level, found.measured, found.tracked_only) == (Level.CONFIRMED, Verdict.SAFE, True)
+    assert (found.level, found.measured, found.tracked_only) == (Level.CONFIRMED, Verdict.CHANGES_SEMANTICS, True)
     assert found.harm.size == 0
     assert found.note == "its buffers differ but no output depends on them: tracked, never read"
 
@@ -220,6 +221,20 @@ def test_state_behind_a_dead_activation_decides_nothing() -> None:
         found = outcome(Dead(build()), vectors(), Aim.STATE)
         assert found.level is Level.INCONCLUSIVE
         assert found.note == "on these inputs the outputs of the model do not depend on it at all"
+
+
+def test_what_a_forward_rewrites_to_what_it_is_already_is_no_state() -> None:
+    class Words(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.m = nn.Embedding(7, 4, max_norm=0.5)
+            self.m.weight.requires_grad_(False)
+
+        def forward(self, words: torch.Tensor) -> torch.Tensor:
+            return self.m(words) + self.m(words.flip(0) + 1)
+
+    found = outcome(Words(), torch.arange(4), Aim.SAFE)
+    assert (found.level, found.measured) == (Level.CONFIRMED, Verdict.SAFE)
 
 
 def test_a_cache_that_depends_on_nothing_is_refuted() -> None:
@@ -552,6 +567,16 @@ def test_every_dtype_reaches_the_same_verdicts(dtype: str, device: str) -> None:
         result = modlint.confirm(Reusing(build()), images(), device=device, dtype=dtype)
         assert result.outcome("m").measured is verdict
         assert result.settings["dtype"] == dtype
+
+
+def test_lazy_modules_without_parameters_take_on_their_class_first() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        norm = nn.LazyBatchNorm1d(affine=False, track_running_stats=False)
+    model = nn.Sequential(nn.Linear(5, 5), norm, nn.Tanh(), norm)
+    candidates = [Candidate(Reused("1", Aim.SAFE), norm)]
+    result = confirm_model(model, Inputs.of([vectors()]), candidates=candidates)
+    assert result.outcome("1").measured is Verdict.SAFE
 
 
 def test_lazy_modules_get_their_parameters_first() -> None:

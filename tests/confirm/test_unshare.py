@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, spectral_norm, weight_norm
 from torch.utils.checkpoint import checkpoint
 
+from modlint.confirm.marked import Tie
 from modlint.confirm.replica import replicate
 from modlint.confirm.unshare import Unshared
 
@@ -110,10 +111,10 @@ class ByLambda(Twice):
 WAYS = [Twice, InSlots, Looped, ByForward, ByUnboundForward, ByAlias, Unregistered, BySequential, ByLambda]
 
 
-def unshared(model: nn.Module, *instances: nn.Module, tie: bool = False) -> Unshared:
+def unshared(model: nn.Module, *instances: nn.Module, tie: Tie = Tie.NOTHING) -> Unshared:
     replica, memo = replicate(model)
     marked = [(str(i), memo.get(id(instance), instance)) for i, instance in enumerate(instances)]
-    return Unshared(replica, marked, apart=[name for name, _ in marked], tie=tie)
+    return Unshared(replica, marked, apart=[name for name, _ in marked], tie={name: tie for name, _ in marked})
 
 
 def train_once(model: Unshared, x: torch.Tensor | None = None) -> torch.Tensor:
@@ -137,7 +138,7 @@ def test_each_of_two_executions_runs_a_copy_of_its_own(way: Any) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_tied_copies_have_one_set_of_parameters_and_their_own_buffers(way: Any) -> None:
     inner = Counter()
-    model = unshared(way(inner), inner, tie=True)
+    model = unshared(way(inner), inner, tie=Tie.TRAINED)
     train_once(model)
     assert [int(count) for count in model.tensors_of("0", "_buffers")["count"]] == [1, 1]
     assert len(model.tensors_of("0", "_parameters")["weight"]) == 1
@@ -504,3 +505,13 @@ def test_what_cannot_be_copied_is_named() -> None:
     model.lock = threading.Lock()  # type: ignore[assignment]
     with pytest.raises(ModlintError, match=r"cannot be copied \(Sequential: .*lock"):
         replicate(model)
+
+
+def test_a_module_that_hides_a_child_when_it_is_copied() -> None:
+    """TransformerDecoderLayer's __setstate__ puts relu in front of an activation that is a module."""
+    layer = nn.TransformerDecoderLayer(4, 1, 4, activation=nn.GELU())
+    replica, _ = replicate(layer)
+    assert isinstance(replica.activation, nn.GELU)
+    model = unshared(Twice(layer.activation), layer.activation)
+    train_once(model, torch.ones(1, 3, requires_grad=True))
+    assert model.executions("0") == 2
