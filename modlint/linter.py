@@ -82,9 +82,11 @@ def findings_of(
     """What the results say of the linted files: merged, located, suppressed, in the order of a report."""
     locator = Locator(sources)
     suppressor = Suppressor(sources, linted, rules, config, selected)
-    judged = map(suppressor.by_intent(locator), merged(results))
+    chosen = set(linted)
+    here = [item for item in merged(results) if file_of(item) in chosen]
+    judged = map(suppressor.by_intent(locator), here)
     speaking = [item for item in judged if item.judgement.code in selected]
-    findings = [*unreadable(sources, linted, rules, selected), *located(speaking, rules, locator, set(linted))]
+    findings = [*unreadable(sources, linted, rules, selected), *located(speaking, rules, locator)]
     findings = suppressor.applied(findings, reused_rows(results, locator))
     return distinct(presented(sources, findings))
 
@@ -193,15 +195,15 @@ class Locator:
         return self._spans[file]
 
 
-def located(judged: list[Judged], rules: RuleSet, locator: Locator, linted: set[str]) -> list[Finding]:
-    """The findings in the linted files."""
-    here = [item for item in judged if _file_of(item) in linted]
-    locator.prepare({p for item in here for p in places_of(item.judgement) if isinstance(p, Site)})
-    findings = (finding_of(item.judgement, item.model, rules, locator) for item in here)
+def located(judged: list[Judged], rules: RuleSet, locator: Locator) -> list[Finding]:
+    """The findings, each file located at once."""
+    locator.prepare({p for item in judged for p in places_of(item.judgement) if isinstance(p, Site)})
+    findings = (finding_of(item.judgement, item.model, rules, locator) for item in judged)
     return [finding for finding in findings if finding is not None]
 
 
-def _file_of(item: Judged) -> str:
+def file_of(item: Judged) -> str:
+    """The file in which the finding of a judgement will stand."""
     places = (item.judgement.primary, *(use.place for use in item.judgement.uses), item.judgement.instance.created)
     return next((place.filename for place in places if place is not None), "")
 

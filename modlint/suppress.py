@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from modlint.analysis import places_of
 from modlint.errors import ModlintError
 from modlint.graph import Location
-from modlint.interpreter import cues
 from modlint.report import finding_at
 from modlint.ruleset import Variant
 from modlint.syntax.files import Globs
-from modlint.syntax.suppressions import Action, Directive, directives
+from modlint.syntax.suppressions import Action, Directive, directives, speaks_of_sharing
+from modlint.syntax.text import lines_of
 from modlint.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Suppressor:
         self._used: set[tuple[str, Directive]] = set()
 
     def by_intent(self, locate: Callable[[Place], Location]) -> Callable[[Judged], Judged]:
-        """A function that turns what breaks a params rule into deliberate sharing where the source says so: a mark or a comment."""
+        """A function that makes sharing deliberate where a mark or a comment in the source says so (params rules)."""
 
         def intended(item: Judged) -> Judged:
             if item.judgement.code[:3] != "ML2":
@@ -69,14 +69,14 @@ class Suppressor:
             row = locate(place).row
             if 0 < row <= len(lines):
                 above = lines[row - 2].strip() if row > 1 else ""
-                if cues.comment_speaks(lines[row - 1]) or (above.startswith("#") and cues.comment_speaks(above)):
+                if speaks_of_sharing(lines[row - 1]) or (above.startswith("#") and speaks_of_sharing(above)):
                     return True
         return False
 
     def _lines_of(self, file: str) -> list[str]:
         if file not in self._lines:
             try:
-                self._lines[file] = self._sources.source(file).decode("utf-8", "replace").splitlines()
+                self._lines[file] = lines_of(self._sources.source(file))
             except (OSError, ModlintError):
                 self._lines[file] = []
         return self._lines[file]

@@ -19,17 +19,6 @@ def speaks(text: str) -> bool:
     return _WORDS.search(snake) is not None
 
 
-_COMMENT = re.compile(
-    r"#.*\b(shar(e|es|ed|ing)|tied?|ties|tying|re-?us(e|es|ed|ing)|siamese|same (weight|parameter|layer|module|instance)s?)\b",
-    re.IGNORECASE,
-)
-
-
-def comment_speaks(line: str) -> bool:
-    """Whether the comment on a line speaks of sharing."""
-    return "#" in line and _COMMENT.search(line) is not None
-
-
 def in_expression(node: object) -> str:
     """What in a condition speaks of sharing, or ""."""
     if isinstance(node, ir.Name) and speaks(node.id):

@@ -18,6 +18,11 @@ from enum import Enum
 _QUICK = re.compile(rb"modlint:|noqa[^\n]*ML\d", re.IGNORECASE)
 _OWN = re.compile(r"#\s*modlint:\s*([A-Za-z-]*)\s*(?:\[([^\]]*)\])?")
 _NOQA = re.compile(r"#\s*noqa\s*:\s*([A-Z]+[0-9]+(?:[\s,]+[A-Z]+[0-9]+)*)", re.IGNORECASE)
+_OF_SHARING = re.compile(
+    r"#.*\b(shar(e|es|ed|ing)|tied?|ties|tying|re-?us(e|es|ed|ing)|siamese"
+    r"|same (weight|parameter|layer|module|instance)s?)\b",
+    re.IGNORECASE,
+)
 _CODE = re.compile(r"ML\d+")
 _SKIPPED = frozenset({tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.COMMENT, tokenize.ENCODING})
 
@@ -60,6 +65,11 @@ class Directive:
 def might_have_directives(data: bytes) -> bool:
     """A quick look that never says no wrongly."""
     return _QUICK.search(data) is not None
+
+
+def speaks_of_sharing(line: str) -> bool:
+    """Whether the comment on a line of source speaks of sharing."""
+    return "#" in line and _OF_SHARING.search(line) is not None
 
 
 def directives(data: bytes) -> tuple[Directive, ...]:

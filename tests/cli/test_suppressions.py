@@ -89,9 +89,8 @@ def test_the_intent_mark_makes_sharing_deliberate(project: Path, run: Callable[.
 
 def test_an_intent_mark_where_nothing_is_shared_is_told(project: Path, run: Callable[..., Done]) -> None:
     (project / "src" / "clean.py").unlink()
-    (project / "src" / "net.py").write_text(
-        TIED.replace("[layer] * 3", "[nn.Linear(8, 8) for _ in range(3)]  # modlint: shared -- tied")
-    )
+    unshared = "[nn.Linear(8, 8) for _ in range(3)])  # modlint: shared -- tied"
+    (project / "src" / "net.py").write_text(TIED.replace("[layer] * 3)", unshared))
     done = run("src/net.py")
     assert "warning: ML903 '# modlint: shared' is not true (" in done.out
 
