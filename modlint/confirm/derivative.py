@@ -62,19 +62,24 @@ class LocalDerivatives:
 
     def __init__(self, elementwise: Elementwise) -> None:
         self._elementwise = elementwise
+        self._watching = True
         self.passages: dict[tuple[str, int], Passage] = {}
         self._count: Counter[str] = Counter()
 
-    def restart(self) -> None:
-        """A new step begins."""
+    def restart(self, watching: bool = True) -> None:
+        """A new step begins; one that is not watched costs nothing.
+
+        The gradients of every use take as much memory as the activations do.
+        """
         self.passages = {}
         self._count.clear()
+        self._watching = watching
 
     def before(self, name: str, inputs: Any) -> Any:
         """Note where the inputs of this use come from."""
         number = self._count[name]
         self._count[name] += 1
-        if not torch.is_grad_enabled():
+        if not self._watching or not torch.is_grad_enabled():
             return None
         elementwise = self._elementwise(name, inputs)
         edges = [(i, edge) for i, tensor in enumerate(tree_leaves(inputs)) if (edge := _edge(tensor)) is not None]

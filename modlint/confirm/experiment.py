@@ -127,6 +127,8 @@ class Experiment:
         self.noise = {q: gap.difference for q, gap in worst(gaps(self._a.record, self._baseline[-1].record)).items()}
         if self._noisy:
             self.nondeterministic += locate(self.subject, self.settings)
+        else:
+            self._baseline[-1].record.tensors.clear()  # equal to A's, which is kept
 
     @property
     def _noisy(self) -> bool:
@@ -188,6 +190,7 @@ class Experiment:
     def _in_turns(self, candidates: Sequence[Candidate], tie: bool = True) -> list[Run]:
         """Runs of B, with runs of A between them until there are enough of those."""
         runs = []
+        self._baseline = [a for a in self._baseline if a.record.tensors]
         for number in range(REPEATS):
             if len(self._baseline) < REPEATS and number:
                 self._baseline.append(self._run((), "the model as written, again"))

@@ -80,7 +80,7 @@ def run(
     model = Unshared(replica, marked, apart=apart, tie=tie, observer=derivatives)
     with applied(settings), torch.enable_grad(), _caught(result), model.active():
         for step in range(settings.steps if steps is None else steps):
-            derivatives.restart()
+            derivatives.restart(watching=step == 0)
             _train(subject, model, settings, step, result)
             result.record.keep(Quantity.LOCAL_DERIVATIVES, step, derivatives.derivatives())
         result.record.put(Quantity.PARAMETERS, -1, model.tensors("_parameters"))
