@@ -41,6 +41,8 @@ _VIEWS = frozenset({"data", "T", "mT", "real"})
 
 def get_attr(m: Interpreter, base: Value, name: str, site: Site | None, reading: bool = True) -> Value:
     """`base.name`. `reading` is False where the value is read only to be updated."""
+    if type(base) is not Choice:
+        return _get(m, base, name, site, reading)
     return m.split(base, lambda b: _get(m, b, name, site, reading))
 
 
@@ -86,9 +88,7 @@ def _symbol_attr(m: Interpreter, base: Sym, name: str) -> Value:
         found.taint, found.src = 0, frozenset()
         return found
     if base.op in {"data", "join"}:
-        handler = methods.data_method(name)
-        if handler is not None:
-            return ExtMethod(base, name, handler)
+        return ExtMethod(base, name, methods.data_method(name))
     return m.symbol("attr", base, name)
 
 

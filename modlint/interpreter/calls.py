@@ -12,6 +12,7 @@ from modlint.interpreter.values import (
     MISSING,
     BoundV,
     CallArgs,
+    Choice,
     ClassV,
     ContextV,
     DictObj,
@@ -38,7 +39,7 @@ RECURSIONS = 6  # activations of one function at a time
 
 def call(m: Interpreter, func: Value, args: CallArgs) -> Value:
     """Call a value."""
-    return m.split(func, lambda f: _call(m, f, args))
+    return m.split(func, lambda f: _call(m, f, args)) if type(func) is Choice else _call(m, func, args)
 
 
 def _call(m: Interpreter, func: Value, args: CallArgs) -> Value:
@@ -127,8 +128,15 @@ def _cache_key(args: CallArgs) -> Any:
     return (tuple(of(v) for v in args.args), tuple(sorted((k, str(of(v))) for k, v in args.kwargs.items())))
 
 
+def _aimless(args: CallArgs) -> bool:
+    """Whether a recursive call gets nothing that is known, so that it can never come to an end."""
+    values = (*args.args, *args.kwargs.values())
+    return any(type(v) is Sym for v in values) and all(type(v) is Sym or v is None or v is True or v is False for v in values)
+
+
 def _activate(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
-    if len(m.stack) >= DEEPEST or m.stack.count(func.id) >= RECURSIONS:
+    active = m.stack.count(func.id)
+    if len(m.stack) >= DEEPEST or active >= RECURSIONS or (active > 1 and _aimless(args)):
         m.note("gave up: recursion")
         return unknown_call(m, m.unknown("gave up: recursion"), args)
     frame = Frame(m.fresh(), "function", func.module, func.qualname, func.closure, None, func.owner)

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
 
 BUDGET = 150_000  # steps of one model
 _LONGEST_LIST = 4096
+NOWHERE = Placement(())
 _CHAIN = 8  # arguments that a placement remembers
 
 
@@ -362,7 +363,11 @@ class Interpreter(Machine):
 
     def site(self, frame: Frame, number: int) -> Site:
         """The place of a numbered node."""
-        return Site(frame.module.path, number)
+        sites = frame.module.sites
+        found = sites.get(number)
+        if found is None:
+            found = sites[number] = Site(frame.module.path, number)
+        return found
 
     def global_name(self, module: PyModule, name: str, frame: Frame) -> Value:
         """A name that no enclosing function binds."""
@@ -411,6 +416,8 @@ class Interpreter(Machine):
 
         An instance that one expression of one activation puts somewhere at two times is repeated.
         """
+        if type(value) is not ModuleObj and type(value) is not Choice:
+            return NOWHERE
         self._mean(value)
         number = _number(source)
         if number is None:
@@ -475,6 +482,8 @@ class Interpreter(Machine):
 
     def place(self, value: Value, source: ir.Expr, frame: Frame) -> Placement:
         """Note that the source puts `value` into an argument, a list or a dict."""
+        if type(value) is not ModuleObj and type(value) is not Choice:
+            return NOWHERE
         found = self.placement(value, source, frame, "item")
         for one in self.possible(value):
             if isinstance(one, ModuleObj):

@@ -37,6 +37,7 @@ DRAWING_METHODS = frozenset(
 _SAME_TENSOR = frozenset(
     {"detach", "view", "reshape", "flatten", "squeeze", "unsqueeze", "to", "cuda", "cpu", "float", "requires_grad_", "narrow", "select"}
 )
+_LIKE_ANOTHER = frozenset({"to", "type_as", "expand_as", "view_as", "reshape_as"})
 _RESETS = frozenset({"zero_", "fill_"})
 
 
@@ -74,11 +75,21 @@ def _namedtuple_method(m: Interpreter, obj: Obj, args: CallArgs, name: str) -> V
     return made
 
 
-def data_method(name: str) -> Callable[..., Value] | None:
-    """Methods of tensors whose result depends on less than, or more than, their data."""
+def data_method(name: str) -> Callable[..., Value]:
+    """A method of a tensor; some have results that depend on less than, or more than, its data."""
     if name in SHAPE_METHODS or name in FRESH_METHODS:
         return _shape
-    return _draw if name in DRAWING_METHODS else None
+    if name in _LIKE_ANOTHER:
+        return _like
+    return _draw if name in DRAWING_METHODS else _compute
+
+
+def _compute(m: Interpreter, receiver: Value, args: CallArgs, name: str) -> Value:
+    taint, src = m.taint_of(receiver), m.src_of(receiver)
+    for value in (*args.args, *args.kwargs.values()):
+        taint |= m.taint_of(value)
+        src = src | m.src_of(value)
+    return m.data(taint, src)
 
 
 def _shape(m: Interpreter, receiver: Value, args: CallArgs, name: str) -> Value:
@@ -88,6 +99,11 @@ def _shape(m: Interpreter, receiver: Value, args: CallArgs, name: str) -> Value:
     found = m.symbol("attr", receiver, "shape" if name == "size" else name)
     found.taint, found.src = 0, frozenset()
     return found if index is None or name != "size" else m.symbol("item", found, index)
+
+
+def _like(m: Interpreter, receiver: Value, args: CallArgs, name: str) -> Value:
+    """`x.to(other)`, `x.type_as(other)`: the other tensor gives its type, place or shape, not its data."""
+    return m.data(m.taint_of(receiver), m.src_of(receiver))
 
 
 def _draw(m: Interpreter, receiver: Value, args: CallArgs, name: str) -> Value:

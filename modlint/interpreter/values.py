@@ -49,7 +49,7 @@ class Sym:
         self.taint = taint
         self.src = src
         self.reason = reason
-        self.configured = op == "param" or any(type(arg) is Sym and arg.configured for arg in args)
+        self.configured = op == "param" or (args != () and any(type(arg) is Sym and arg.configured for arg in args))
 
     def __repr__(self) -> str:
         return f"Sym({self.op}#{self.id})"
@@ -192,7 +192,7 @@ class View:
 class PyModule:
     """A file of the tree as a namespace."""
 
-    __slots__ = ("cells", "ir", "made", "path", "stars", "state")
+    __slots__ = ("cells", "ir", "made", "path", "sites", "stars", "state")
 
     def __init__(self, path: str, file: ir.FileIR) -> None:
         self.path = path
@@ -200,6 +200,7 @@ class PyModule:
         self.cells: dict[str, Value] = {}
         self.stars: list[Value] = []
         self.state = "new"
+        self.sites: dict[int, Site] = {}
         self.made: list[ModuleObj] = []  # instances that its top level builds
 
 
