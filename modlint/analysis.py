@@ -9,6 +9,7 @@ import gc
 import os
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -225,21 +226,31 @@ def is_current(result: FileResult, sources: Sources, mentions: Mentions) -> bool
     )
 
 
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Collect garbage rarely: trees and representations are large and hold no cycles. Saves a fifth of the time."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 1000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
 def prepare_all(sources: Sources, files: Sequence[str], jobs: int) -> None:
     """Representations of all `files`, parsing what is not in the cache, on `jobs` processes."""
-    gc.disable()  # trees hold no cycles: collecting while they are built costs a tenth
-    try:
-        if jobs < 2 or len(files) < _SMALL:
+    if jobs < 2 or len(files) < _SMALL:
+        with rare_collections():
             for file in files:
                 sources.prepare(file)
-            return
-        with _Pool(jobs, sources) as pool:
-            for rows, unreadable, blob in pool.map(_prepare, files):
-                sources.take(rows)
-                sources.unreadable.update(unreadable)
-                sources.blobs().update(blob)
-    finally:
-        gc.enable()
+        return
+    with _Pool(jobs, sources) as pool:
+        for rows, unreadable, blob in pool.map(_prepare, files):
+            sources.take(rows)
+            sources.unreadable.update(unreadable)
+            sources.blobs().update(blob)
 
 
 def analyse_all(
@@ -248,7 +259,8 @@ def analyse_all(
     """The results of all `files`, in any order."""
     if jobs < 2 or len(files) < _SMALL:
         analyst = Analyst(sources, options, mentions)
-        yield from map(analyst.analyse, files)
+        with rare_collections():
+            yield from map(analyst.analyse, files)
         return
     with _Pool(jobs, sources, options, mentions.state) as pool:
         for rows, result in pool.map(_analyse, files):
@@ -266,6 +278,7 @@ class _Worker:
     def start(
         cls, setup: Setup, blobs: dict[str, bytes], options: Options | None, mentions: MentionState | None
     ) -> None:
+        rare_collections().__enter__()  # until the process ends
         cls.sources = Sources(setup, blobs)
         if options is not None:
             cls.analyst = Analyst(cls.sources, options, Mentions(cls.sources, mentions))
@@ -308,12 +321,8 @@ class _Pool:
 
 
 def _prepare(file: str) -> object:
-    sources = _Worker.sources
-    blob = sources.prepare(file)
-    rows, sources.fresh = sources.fresh, []
-    unreadable, sources.unreadable = sources.unreadable, {}
-    sources.blobs().clear()
-    return rows, unreadable, {} if blob is None else {file: blob}
+    blob = _Worker.sources.prepare(file)
+    return *_Worker.sources.hand_over(), {} if blob is None else {file: blob}
 
 
 def _analyse(file: str) -> object:
