@@ -68,7 +68,7 @@ class Experiment:
         if not self._a.differentiable:
             self.subject.notes.append("no output of the model is differentiable: gradients were not compared")
         self._baseline.append(self._run((), "the same again"))
-        self._note_noise()
+        self._note_noise(*self._baseline)
         self._parts = Parts(self.subject, self.candidates, self.settings)
         found = {o.reused.name: o for o in self._together([c for c in self.candidates if c.aim is not Aim.STATE])}
         for candidate in self.candidates:
@@ -123,12 +123,13 @@ class Experiment:
     def _a(self) -> Run:
         return self._baseline[0]
 
-    def _note_noise(self) -> None:
-        self.noise = {q: gap.difference for q, gap in worst(gaps(self._a.record, self._baseline[-1].record)).items()}
+    def _note_noise(self, one: Run, again: Run) -> None:
+        """Take the difference of two equal runs for the noise floor, and find out where it comes from."""
+        self.noise = {quantity: gap.difference for quantity, gap in worst(gaps(one.record, again.record)).items()}
         if self._noisy:
             self.nondeterministic += locate(self.subject, self.settings)
         else:
-            self._baseline[-1].record.tensors.clear()  # equal to A's, which is kept
+            again.record.tensors.clear()  # equal to those of the other, which are kept
 
     @property
     def _noisy(self) -> bool:
@@ -149,14 +150,13 @@ class Experiment:
         found = gaps(self._a.record, b.record)
         if equal(found):
             return [judging.safe(candidate, found, self._a) for candidate in candidates]
-        if self._is_noise_after_all():
+        if self._is_noise_after_all(candidates, b):
             return self._together_in_noise(candidates)
         return self._split(candidates, b)
 
-    def _is_noise_after_all(self) -> bool:
-        """Before an unexpected difference is believed, A must agree with A once more."""
-        self._baseline.append(self._run((), "the model as written, once more"))
-        self._note_noise()
+    def _is_noise_after_all(self, candidates: Sequence[Candidate], b: Run) -> bool:
+        """Before a difference that need not be there is believed, B must agree with B: A and A' may have been lucky."""
+        self._note_noise(b, self._run(candidates, f"{candidates[0].name} unshared, once more"))
         return self._noisy
 
     def _split(self, candidates: list[Candidate], together: Run) -> list[Outcome]:
@@ -166,6 +166,8 @@ class Experiment:
             apart = gaps(self._a.record, b.record)
             if equal(apart):
                 found.append(judging.safe(candidate, apart, self._a))
+            elif b is not together and self._is_noise_after_all([candidate], b):
+                return self._together_in_noise(candidates)
             else:
                 found.append(judging.unsafe(candidate, apart, self._a, b))
         if all(outcome.measured is not None and outcome.measured.value == "safe" for outcome in found):
@@ -215,17 +217,23 @@ class Experiment:
 
     def _state(self, candidate: Candidate) -> Outcome:
         if self._noisy:
-            runs = self._in_turns([candidate])
-            test = compare([a.record for a in self._baseline], [b.record for b in runs])
-            shown = gaps(self._a.record, runs[0].record)
-            return judging.state_in_noise(candidate, shown, self.noise, self._a, runs[0], test)
+            return self._state_in_noise(candidate)
         subject, a, b = self._pair(candidate, tie=True)
         found = gaps(a.record, b.record)
+        kept = any(k.quantity is Quantity.BUFFERS and gap.difference for k, gap in found.items())
+        if not kept and not equal(found) and subject is self.subject and self._is_noise_after_all([candidate], b):
+            return self._state_in_noise(candidate)
         if any(q is not Quantity.BUFFERS and gap.difference for q, gap in worst(found).items()):
             reach = judging.Reach.BUFFERS
         else:
             reach = reach_of(subject, candidate, self.settings)
         return self._placed(judging.state(candidate, found, a, b, reach), candidate, subject)
+
+    def _state_in_noise(self, candidate: Candidate) -> Outcome:
+        runs = self._in_turns([candidate])
+        test = compare([a.record for a in self._baseline], [b.record for b in runs])
+        shown = gaps(self._a.record, runs[0].record)
+        return judging.state_in_noise(candidate, shown, self.noise, self._a, runs[0], test)
 
     def _parameters(self, candidate: Candidate) -> Outcome:
         if self._noisy:
