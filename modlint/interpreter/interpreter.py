@@ -115,6 +115,9 @@ class Interpreter(Machine):
         self.cue = ""
         self.meant_shared: dict[int, str] = {}
         self.plain: dict[int, bool] = {}  # functions by id: whether calls in forward can be skipped
+        self._entries: dict[str, Entry | None] = {}
+        self._wrappers: dict[str, Wrapper | None] = {}
+        self.evaluated: dict[int, bool] = {}  # classes by id: whether some method changes attributes by the mode
         self.resolving: set[tuple[str, str]] = set()
         self.states: dict[Any, State] = {}  # what the catalogue said of a class with given arguments
         self._cues: dict[int, tuple[ir.Expr, str]] = {}
@@ -250,11 +253,15 @@ class Interpreter(Machine):
 
     def entry(self, dotted: str) -> Entry | None:
         """The catalogue's entry for a class."""
-        return self.catalogue.entry(dotted)
+        if dotted not in self._entries:
+            self._entries[dotted] = self.catalogue.entry(dotted)
+        return self._entries[dotted]
 
     def wrapper(self, dotted: str) -> Wrapper | None:
         """The catalogue's entry for a function that changes modules."""
-        return self.catalogue.wrapper(dotted)
+        if dotted not in self._wrappers:
+            self._wrappers[dotted] = self.catalogue.wrapper(dotted)
+        return self._wrappers[dotted]
 
     def is_library_name(self, dotted: str) -> bool:
         """Whether a model of the name exists."""
@@ -267,6 +274,16 @@ class Interpreter(Machine):
     def own_state(self, obj: ModuleObj) -> State:
         """The state class of an instance without its children."""
         return states.own_state(self, obj)
+
+    def writes_in_eval(self, cls: Value) -> bool:
+        """Whether some method of the class decides by `training` what it does."""
+        if not isinstance(cls, ClassV):
+            return False
+        if cls.id not in self.evaluated:
+            methods = [v for base in cls.mro if isinstance(base, ClassV) for v in base.cells.values()]
+            nodes = [v.node for v in methods if isinstance(v, FuncV) and v.name not in {"__init__", "train", "eval"}]
+            self.evaluated[cls.id] = any(_mentions_training(node) for node in nodes)
+        return self.evaluated[cls.id]
 
     def keeps(self, obj: ModuleObj, name: str) -> None:
         """`obj` carries the attribute `name` from one call to the next."""
@@ -745,6 +762,19 @@ class Interpreter(Machine):
 
     def shallow_copy(self, value: Value, site: Site | None = None) -> Value:
         return copying.shallow_copy(self, value, site)
+
+
+def _mentions_training(node: object) -> bool:
+    """Whether code reads an attribute called `training` in a condition."""
+    if isinstance(node, ir.If | ir.IfExp) and _reads_training(node.test):
+        return True
+    return isinstance(node, tuple) and any(_mentions_training(part) for part in node if isinstance(part, tuple))
+
+
+def _reads_training(node: object) -> bool:
+    if isinstance(node, ir.Attr) and node.name == "training":
+        return True
+    return isinstance(node, tuple) and any(_reads_training(part) for part in node if isinstance(part, tuple))
 
 
 def _number(source: ir.Expr) -> int | None:

@@ -27,7 +27,7 @@ from modlint.interpreter.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-TRIPS = 4  # iterations of a loop whose count is not known: enough for `range(1, n - 1)` to run twice
+TRIPS = 3  # iterations of a loop whose count is not known: two are claimed, one more shows what a third would do
 ALTERNATIVES = 8  # values that one Choice may hold
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {

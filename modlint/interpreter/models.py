@@ -164,7 +164,7 @@ class Analysis:
             m.pc = ALWAYS
             m.run, m.depth = None, 0
             self._attempt(lambda: _call(m, root, entry))
-        if m.asked_training:
+        if m.asked_training and any(m.writes_in_eval(obj.cls) for obj in _reached(m, root)):
             self._evaluate(root, entry)
         self._built |= m.built
         if m.narrowed:
@@ -183,10 +183,13 @@ class Analysis:
         m.evaluating = True
         for obj in _reached(m, root):
             m.set(obj.cells, "training", False)
+        before = _written(m, root)
         for _ in range(2):
             m.pc = ALWAYS
             m.run, m.depth = None, 0
             self._attempt(lambda: _call(m, root, entry))
+            if _written(m, root) == before:
+                break
         for obj in _reached(m, root):
             m.set(obj.cells, "training", MISSING)
         m.evaluating = False
@@ -199,6 +202,11 @@ def interpret(tree: SourceTree, path: str, catalogue: Catalogue, *, budget: int 
 
 def _reached(m: Interpreter, root: ModuleObj) -> list[ModuleObj]:
     return list({obj.id: obj for obj in (*module_api.walk(m, root), *m.modules, *(u.obj for u in m.uses))}.values())
+
+
+def _written(m: Interpreter, root: ModuleObj) -> list[int]:
+    """What forward has written so far, by the identity of the records."""
+    return [id(record) for obj in _reached(m, root) for record in obj.meta.values()]
 
 
 def _train(m: Interpreter, root: ModuleObj) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from modlint.interpreter import tracking
@@ -37,6 +38,7 @@ _FUNCTIONAL_RANDOM = {"dropout": 1, "dropout1d": 1, "dropout2d": 1, "dropout3d":
 _FUNCTIONAL = ("torch.nn.functional.", "torch.functional.")
 
 
+@cache
 def model_of(dotted: str) -> Callable[[Interpreter, CallArgs], Value] | None:
     """The model of a torch function by its dotted name, or None."""
     found = _MODELS.get(dotted)
