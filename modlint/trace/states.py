@@ -53,7 +53,7 @@ def _own(module: torch.nn.Module, measured: Measured | None) -> State:
     traits: frozenset[Trait] = frozenset()
     writes: tuple[str, ...] = ()
     doubt = ""
-    if entry is not None and (exact or measured is None):
+    if entry is not None and (exact or measured is None or _hides_writes(module)):
         bound = _arguments(module, entry)
         truths, written = entry.facts.definite(bound)
         writes = tuple(name for name in written if _is_there(module, name))
@@ -71,6 +71,11 @@ def _own(module: torch.nn.Module, measured: Measured | None) -> State:
     traits = (traits - {Trait.LEARNABLE}) | hooked.traits | _learnable(module)
     names = tuple(dict.fromkeys((*writes, *hooked.writes)))
     return State.of(traits, names, certain=not doubt, reason=doubt)
+
+
+def _hides_writes(module: torch.nn.Module) -> bool:
+    """Whether a measurement cannot see what the library's base class writes: on the meta device, or frozen."""
+    return not module.training or any(b is not None and b.is_meta for b in module._buffers.values())
 
 
 def _arguments(module: torch.nn.Module, entry: Entry) -> dict[str, object]:

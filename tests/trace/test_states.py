@@ -197,6 +197,22 @@ def test_a_subclass_of_a_library_class_writes_what_it_writes(traced: Callable[..
     assert graph.instance(".").own.kind is StateClass.STATELESS
 
 
+def test_on_the_meta_device_or_frozen_a_subclass_is_taken_for_its_base(traced: Callable[..., TracedGraph]) -> None:
+    class Norm(nn.BatchNorm1d):
+        pass
+
+    class Frozen(Norm):
+        def train(self, mode: bool = True) -> Frozen:
+            return super().train(False)  # type: ignore[return-value]
+
+    with torch.device("meta"):
+        on_meta = modlint.trace(nn.Sequential(Norm(4)), torch.empty(3, 4))
+    assert on_meta.instance("0").own.kind is StateClass.STATEFUL
+    frozen_norm = modlint.trace(nn.Sequential(Frozen(4)), torch.randn(3, 4))
+    assert frozen_norm.instance("0").own.kind is StateClass.STATEFUL
+    assert [use.frozen for use in frozen_norm.uses_of("0")] == [True]
+
+
 def test_what_did_not_run_is_uncertain(traced: Callable[..., TracedGraph]) -> None:
     source = MODULE.format(init="self.h = 0", forward="self.h = x; return x", around="return x * 2")
     own = traced(source, torch.randn(3, 4)).instance("unit").own
