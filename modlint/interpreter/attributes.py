@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, methods, module_api, scope, tracking
+from modlint.interpreter import classes, methods, module_api, scope
 from modlint.interpreter.iteration import item_of, iterate
 from modlint.interpreter.values import (
     MISSING,
+    STATE,
     BoundV,
     CallArgs,
     Choice,
@@ -87,7 +88,7 @@ def _symbol_attr(m: Interpreter, base: Sym, name: str) -> Value:
         found = m.symbol("attr", base, name)
         found.taint, found.src = 0, frozenset()
         return found
-    if base.op in {"data", "join"}:
+    if base.op in {"data", "join"} or name in methods.TENSOR_METHODS:
         return ExtMethod(base, name, methods.data_method(name))
     return m.symbol("attr", base, name)
 
@@ -237,7 +238,7 @@ def _set(m: Interpreter, base: Value, name: str, value: Value, place: Placement 
         else:
             m.set(base.cells, name, value)
             if isinstance(base, Obj):
-                m.wrote_into(base, m.taint_of(value) | (tracking.STATE if update else 0), name)
+                m.wrote_into(base, m.taint_of(value) | (STATE if update else 0), name)
     elif isinstance(base, PyModule):
         m.set(base.cells, name, value)
     elif isinstance(base, Tensor) and name == "data":
@@ -271,7 +272,7 @@ def _item(m: Interpreter, base: Value, index: Value, site: Site | None) -> Value
         cells = base.cells()
         return m.live(cells[index]) if isinstance(index, str) and index in cells else m.unknown("gave up: no such key")
     if isinstance(base, Sym):
-        if base.op in {"data", "join"} or isinstance(index, slice | tuple):
+        if base.op in {"data", "join", "input"} or isinstance(index, slice | tuple):
             return m.data(base.taint, base.src)
         return item_of(m, base, index)
     if type(base) is tuple or isinstance(base, ListObj | str):
@@ -291,7 +292,11 @@ def _sequence_item(m: Interpreter, base: Value, index: Value) -> Value:
     if type(items) is Choice:
         return m.lift(items, lambda v: _pick(m, v, index))
     picked = _pick(m, items, index)
-    return m.new_list(picked) if isinstance(index, slice) and isinstance(base, ListObj) and type(picked) is tuple else picked
+    return (
+        m.new_list(picked)
+        if isinstance(index, slice) and isinstance(base, ListObj) and type(picked) is tuple
+        else picked
+    )
 
 
 def _pick(m: Interpreter, items: Value, index: Value) -> Value:

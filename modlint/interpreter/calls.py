@@ -131,7 +131,9 @@ def _cache_key(args: CallArgs) -> Any:
 def _aimless(args: CallArgs) -> bool:
     """Whether a recursive call gets nothing that is known, so that it can never come to an end."""
     values = (*args.args, *args.kwargs.values())
-    return any(type(v) is Sym for v in values) and all(type(v) is Sym or v is None or v is True or v is False for v in values)
+    return any(type(v) is Sym for v in values) and all(
+        type(v) is Sym or v is None or v is True or v is False for v in values
+    )
 
 
 def _activate(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
@@ -158,7 +160,8 @@ def _run_body(m: Interpreter, func: FuncV, frame: Frame) -> Value:
     start = len(m.pending)
     m.stack.append(func.id)
     try:
-        falls = execute(m, func.node.body, frame)  # type: ignore[union-attr]
+        assert isinstance(func.node, ir.FuncDef)
+        falls = execute(m, func.node.body, frame)
     finally:
         m.stack.pop()
     exits = m.take(start, frame)
@@ -214,9 +217,9 @@ def _default(m: Interpreter, func: FuncV, name: str) -> Value:
     if name not in func.defaults:
         return m.symbol("param", func.id, name)
     value = m.live(func.defaults[name])
-    if m.open_defaults and func.owner is not None and func.owner.id == m.open_defaults and func.name == "__init__":
-        if isinstance(value, bool | ModuleObj):
-            return m.symbol("param", func.id, name)
+    of_root = func.owner is not None and func.owner.id == m.open_defaults and func.name == "__init__"
+    if of_root and isinstance(value, bool | ModuleObj):
+        return m.symbol("param", func.id, name)
     m.mark(value, "default-argument", name)
     return value
 

@@ -21,7 +21,9 @@ def define(m: Interpreter, node: ir.ClassDef, frame: Frame, execute: Callable[..
     """Run a class body and return the class."""
     from modlint.interpreter.expressions import evaluate
 
-    bases = tuple(m.live(evaluate(m, base.value, frame)) for base in node.bases if base.keyword is None and not base.star)
+    bases = tuple(
+        m.live(evaluate(m, base.value, frame)) for base in node.bases if base.keyword is None and not base.star
+    )
     prefix = "" if frame.kind == "module" else f"{frame.qualname}."
     cls = ClassV(m.fresh(), node, frame.module, prefix + node.name, bases)
     cls.mro = linearise(cls, bases)
@@ -75,7 +77,9 @@ def _looks_like_module(cls: ClassV, bases: Sequence[Value]) -> bool:
 
 
 def _plain(dotted: str) -> bool:
-    return dotted.startswith(("builtins.", "typing.", "abc.", "enum.", "torch.autograd.", "torch.utils.", "dataclasses."))
+    return dotted.startswith(
+        ("builtins.", "typing.", "abc.", "enum.", "torch.autograd.", "torch.utils.", "dataclasses.")
+    )
 
 
 def find(cls: Value, name: str, after: ClassV | None = None) -> tuple[Value, Value]:
@@ -100,7 +104,7 @@ def find(cls: Value, name: str, after: ClassV | None = None) -> tuple[Value, Val
 def _more(cls: ClassV, base: ExtV) -> bool:
     """Whether another class of the MRO comes after `base`: nn.Module itself defines none of what is looked for."""
     after = list(cls.mro)[list(cls.mro).index(base) + 1 :]
-    return any(isinstance(other, ClassV) or isinstance(other, ExtV) for other in after)
+    return any(isinstance(other, ClassV | ExtV) for other in after)
 
 
 def find_any(cls: Value, name: str, after: ClassV | None = None) -> Value:

@@ -1,8 +1,8 @@
 """Path conditions of the interpreter: reduced ordered binary decision diagrams over numbered literals.
 
 Decision: conditions in disjunctive form grow exponentially under early returns and loops with breaks; decision diagrams
-stay linear there, are equal when they mean the same, and are empty exactly when no path is left. The newest literal is at
-the top, so that entering and joining a branch is one node, whatever the path to it was.
+stay linear there, are equal when they mean the same, and are empty exactly when no path is left. The newest literal is
+at the top, so that entering and joining a branch is one node, whatever the path to it was.
 The graph gets them as disjunctions (`terms`), because that is what a reader and a test can write down.
 Source of the algorithms: R. E. Bryant, Graph-Based Algorithms for Boolean Function Manipulation, 1986.
 """

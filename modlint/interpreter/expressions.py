@@ -69,7 +69,7 @@ def _attr(m: Interpreter, e: ir.Attr, frame: Frame) -> Value:
 
 def _sub(m: Interpreter, e: ir.Sub, frame: Frame) -> Value:
     base = evaluate(m, e.value, frame)
-    return m.live(m.get_item(base, evaluate(m, e.index, frame), m.site(frame, e.n)))
+    return m.live(m.get_item(base, evaluate(m, e.item, frame), m.site(frame, e.n)))
 
 
 def _slice(m: Interpreter, e: ir.Slice, frame: Frame) -> Value:
@@ -362,9 +362,7 @@ def _none(m: Interpreter, value: Value) -> list[Placement | None]:
 
 def _spread(m: Interpreter, value: Value, kwargs: dict[str, Value]) -> None:
     if isinstance(value, DictObj):
-        for key, item in m.dict_items(value).items():
-            if isinstance(key, str):
-                kwargs[key] = item
+        kwargs.update({key: item for key, item in m.dict_items(value).items() if isinstance(key, str)})
         if value.open:
             kwargs["**"] = value
     elif value is not None:
@@ -390,7 +388,7 @@ def assign(
             m.set_attr(base, target.name, value, None if source is None else m.placement(value, source, frame), update)
         case ir.Sub():
             base = load_for_update(m, target.value, frame)
-            index = evaluate(m, target.index, frame)
+            index = evaluate(m, target.item, frame)
             place = None if source is None else m.place(value, source, frame)
             m.split(base, lambda b: m.set_item(b, index, value, place))
         case ir.Sequence():
@@ -401,9 +399,7 @@ def assign(
             evaluate(m, target, frame)
 
 
-def _unpack(
-    m: Interpreter, targets: tuple[ir.Expr, ...], value: Value, frame: Frame, source: ir.Expr | None
-) -> None:
+def _unpack(m: Interpreter, targets: tuple[ir.Expr, ...], value: Value, frame: Frame, source: ir.Expr | None) -> None:
     sources = _sources(targets, source)
     star = next((i for i, t in enumerate(targets) if isinstance(t, ir.Starred)), None)
     items = _unpacked(m, value, len(targets), star)
@@ -455,7 +451,7 @@ def load_for_update(m: Interpreter, target: ir.Expr, frame: Frame) -> Value:
         return m.live(m.get_attr(base, target.name, m.site(frame, target.n), False))
     if isinstance(target, ir.Sub):
         base = load_for_update(m, target.value, frame)
-        return m.live(m.get_item(base, evaluate(m, target.index, frame), None))
+        return m.live(m.get_item(base, evaluate(m, target.item, frame), None))
     return evaluate(m, target, frame)
 
 
@@ -467,7 +463,7 @@ def delete(m: Interpreter, target: ir.Expr, frame: Frame) -> None:
         case ir.Attr():
             m.delete_attr(evaluate(m, target.value, frame), target.name)
         case ir.Sub():
-            m.delete_item(evaluate(m, target.value, frame), evaluate(m, target.index, frame))
+            m.delete_item(evaluate(m, target.value, frame), evaluate(m, target.item, frame))
         case _:
             pass
 

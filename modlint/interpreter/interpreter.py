@@ -70,7 +70,6 @@ if TYPE_CHECKING:
 
     from modlint.catalogue import Catalogue, Entry
     from modlint.catalogue.entries import Wrapper
-    from modlint.interpreter.conditions import Cond
     from modlint.interpreter.frames import Run
     from modlint.interpreter.tracking import RawUse
     from modlint.syntax.tree import SourceTree
@@ -556,8 +555,8 @@ class Interpreter(Machine):
             self.set(value.facts, fact, True)
             if "name" not in value.facts:
                 self.set(value.facts, "name", name)
-        elif isinstance(value, ListObj | DictObj | tuple) and value:
-            items = value if type(value) is tuple else self.live(value.cells["items"])
+        elif isinstance(value, ListObj | DictObj) or type(value) is tuple:
+            items = self.live(value.cells["items"]) if isinstance(value, ListObj | DictObj) else value
             for item in items.values() if type(items) is dict else items if type(items) is tuple else ():
                 if isinstance(item, ModuleObj):
                     self.mark(item, fact, name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter import calls, classes, torch_models
@@ -277,9 +279,7 @@ def _zip(m: Interpreter, args: CallArgs) -> Value:
         lengths.append(len(items))
         columns.append(items)
     count = min(lengths, default=0)
-    rows = tuple(
-        tuple(advance(m, c) if isinstance(c, IterObj) else c[i] for c in columns) for i in range(count)
-    )
+    rows = tuple(tuple(advance(m, c) if isinstance(c, IterObj) else c[i] for c in columns) for i in range(count))
     return m.new_iter(rows) if known else m.assumed_range(rows, by)
 
 
@@ -299,10 +299,8 @@ def _reversed(m: Interpreter, args: CallArgs) -> Value:
 def _sorted(m: Interpreter, args: CallArgs) -> Value:
     items = iterate(m, _arg(args, 0))
     if all(is_const(item) for item in items) and "key" not in args.kwargs:
-        try:
+        with suppress(TypeError):
             items = tuple(sorted(items, reverse=args.kwargs.get("reverse") is True))
-        except TypeError:
-            pass
     return m.new_list(items)
 
 
@@ -627,8 +625,6 @@ def _accumulate(m: Interpreter, args: CallArgs) -> Value:
 
 
 def _product(m: Interpreter, args: CallArgs) -> Value:
-    import itertools
-
     times = m.concrete(args.kwargs.get("repeat", 1))
     columns = [iterate(m, source)[:32] for source in args.args] * (times if isinstance(times, int) else 1)
     return m.new_iter(tuple(itertools.islice(itertools.product(*columns), ENDLESS)))
@@ -636,7 +632,7 @@ def _product(m: Interpreter, args: CallArgs) -> Value:
 
 def _pairwise(m: Interpreter, args: CallArgs) -> Value:
     items = iterate(m, _arg(args, 0))
-    return m.new_iter(tuple(zip(items, items[1:], strict=False)))
+    return m.new_iter(tuple(itertools.pairwise(items)))
 
 
 def _deepcopy(m: Interpreter, args: CallArgs) -> Value:
@@ -805,4 +801,3 @@ _MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
 def is_library_name(dotted: str) -> bool:
     """Whether a model of this name exists."""
     return dotted in _MODELS or torch_models.model_of(dotted) is not None
-

@@ -1,8 +1,8 @@
 """The state of an abstract run: cells under a journal, the path condition, forks and joins, unknown values.
 
-How branches work: a fork runs each branch from the same state, collects what it wrote, undoes it, and joins: a cell that
-differs becomes a `Choice` under the branches' conditions. A `return`, `break` or `continue` under a fork waits as a
-pending `Exit` with its writes until the function or loop ends. So one run covers all paths, and every use carries the
+How branches work: a fork runs each branch from the same state, collects what it wrote, undoes it, and joins: a cell
+that differs becomes a `Choice` under the branches' conditions. A `return`, `break` or `continue` under a fork waits as
+a pending `Exit` with its writes until the function or loop ends. So one run covers all paths, and every use carries the
 exact condition under which it happens.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter.conditions import ALWAYS, NEVER, Cond, Conditions, TooManyPaths
@@ -85,7 +86,9 @@ class State:
         self._equalities: dict[int, list[tuple[Any, int]]] = {}
         self._symbols: dict[tuple[Any, ...], Sym] = {}
         self._assumed: dict[int, int] = {}
-        self._configured: dict[int, bool] = {}  # literals: whether they depend on an argument of the model's constructor
+        self._configured: dict[
+            int, bool
+        ] = {}  # literals: whether they depend on an argument of the model's constructor
         self._count = 0
         self.narrowed = False  # whether some paths of this model were left out
 
@@ -326,7 +329,7 @@ class State:
         if type(value) is not Choice:
             return then(value)
         present = [(self.conjoin(self.pc, c), v) for c, v in value.alts if v is not MISSING]
-        return self.fork([(c, (lambda v=v: then(v))) for c, v in present if c])
+        return self.fork([(c, partial(then, v)) for c, v in present if c])
 
     def lift(self, value: Value, then: Callable[[Value], Value]) -> Value:
         """`then`, which changes nothing, on each alternative."""
@@ -376,7 +379,7 @@ class State:
         return arithmetic(value.op, parts[0], parts[1])
 
     def trips(self, value: Value) -> tuple[int, bool]:
-        """An iteration count for `value`, and whether it is known. Unknown leaves are assumed to be TRIPS from then on."""
+        """An iteration count for `value`, and whether it is known; unknown leaves are TRIPS from then on."""
         if isinstance(value, int):
             return max(int(value), 0), True
         if type(value) is not Sym:

@@ -29,15 +29,43 @@ if TYPE_CHECKING:
 
     from modlint.interpreter.interpreter import Interpreter
 
-SHAPE_METHODS = frozenset({"size", "dim", "numel", "ndimension", "nelement", "stride", "is_floating_point", "type", "element_size"})
+SHAPE_METHODS = frozenset(
+    {"size", "dim", "numel", "ndimension", "nelement", "stride", "is_floating_point", "element_size", "get_device"}
+)
 FRESH_METHODS = frozenset({"new_zeros", "new_ones", "new_empty", "new_full", "new_tensor"})
 DRAWING_METHODS = frozenset(
-    {"bernoulli_", "random_", "normal_", "uniform_", "exponential_", "geometric_", "cauchy_", "log_normal_", "bernoulli", "multinomial"}
+    {
+        "bernoulli_",
+        "random_",
+        "normal_",
+        "uniform_",
+        "exponential_",
+        "geometric_",
+        "cauchy_",
+        "log_normal_",
+        "bernoulli",
+        "multinomial",
+    }
 )
 _SAME_TENSOR = frozenset(
-    {"detach", "view", "reshape", "flatten", "squeeze", "unsqueeze", "to", "cuda", "cpu", "float", "requires_grad_", "narrow", "select"}
+    {
+        "detach",
+        "view",
+        "reshape",
+        "flatten",
+        "squeeze",
+        "unsqueeze",
+        "to",
+        "cuda",
+        "cpu",
+        "float",
+        "requires_grad_",
+        "narrow",
+        "select",
+    }
 )
 _LIKE_ANOTHER = frozenset({"to", "type_as", "expand_as", "view_as", "reshape_as"})
+TENSOR_METHODS = SHAPE_METHODS | FRESH_METHODS | DRAWING_METHODS | _LIKE_ANOTHER
 _RESETS = frozenset({"zero_", "fill_"})
 
 
@@ -280,9 +308,7 @@ def _update(m: Interpreter, d: DictObj, args: CallArgs, name: str) -> Value:
         for pair in iterate(m, source):
             if type(pair) is tuple and len(pair) == 2:
                 items[m.key_of(pair[0])] = pair[1]
-    for key, value in args.kwargs.items():
-        if key not in {"*", "**"}:
-            items[key] = value
+    items.update({key: value for key, value in args.kwargs.items() if key not in {"*", "**"}})
     changed = [v for k, v in items.items() if m.dict_items(d).get(k) is not v]
     m.set(d.cells, "items", items)
     m.wrote_into(d, m.taint_of(tuple(changed)))
@@ -311,7 +337,8 @@ def _next(m: Interpreter, iterator: IterObj, args: CallArgs, name: str) -> Value
 _STRING = frozenset(
     {
         "lower", "upper", "strip", "lstrip", "rstrip", "split", "rsplit", "join", "format", "replace", "startswith",
-        "endswith", "title", "capitalize", "isdigit", "count", "find", "removeprefix", "removesuffix", "zfill", "partition",
+        "endswith", "title", "capitalize", "isdigit", "count", "find", "removeprefix", "removesuffix", "zfill",
+        "partition",
     }
 )  # fmt: skip
 

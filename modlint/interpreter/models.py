@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter import classes, module_api
 from modlint.interpreter.build import build
+from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.interpreter import BUDGET, Interpreter
 from modlint.interpreter.machine import Dead, GiveUp
 from modlint.interpreter.scope import attribute, load
@@ -175,7 +175,6 @@ class Analysis:
         unknowns = tuple(sorted(m.unknowns.items()))
         missing = tuple(sorted(m.without_entry.items()))
         return ModelResult(graph, unknowns, missing, m.steps, len(graph.instances()))
-
 
     def _evaluate(self, root: ModuleObj, entry: str) -> None:
         """Forward twice in eval mode, where the model asks for the mode: what crosses calls only there."""
@@ -342,10 +341,6 @@ def _is_module_name(m: Interpreter, module: PyModule, node: ir.Expr) -> bool:
 def _roots(m: Interpreter, made: list[ModuleObj]) -> list[ModuleObj]:
     """The instances that no other of them holds, and that can be called and hold something."""
     held = {
-        one.id
-        for obj in made
-        for child in obj.mods.values()
-        for one in m.possible(child)
-        if isinstance(one, ModuleObj)
+        one.id for obj in made for child in obj.mods.values() for one in m.possible(child) if isinstance(one, ModuleObj)
     }
     return [obj for obj in made if obj.id not in held and obj.mods and "view" not in obj.facts]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modlint.catalogue import UNKNOWN
 from modlint.catalogue.entries import Forward, Holds
 from modlint.interpreter import classes, tracking
+from modlint.interpreter.frames import Run
 from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.machine import TRIPS, Dead
 from modlint.interpreter.values import (
     INPUT,
     MISSING,
+    RNG,
     BoundV,
     CallArgs,
     Choice,
@@ -221,7 +224,7 @@ def run_module(m: Interpreter, obj: ModuleObj, forward: Value, args: CallArgs) -
 
 def run_method(m: Interpreter, obj: ModuleObj, func: FuncV, args: CallArgs) -> Value:
     """A method of another module, called from outside: an execution for state, no use that hooks would count."""
-    run = tracking.Run(m.run.order if m.run is not None else 0, obj, m.run, m.checkpointed)
+    run = Run(m.run.order if m.run is not None else 0, obj, m.run, m.checkpointed)
     floor = m.loop_floor
     with tracking.running(m, run):
         m.loop_floor = floor
@@ -251,7 +254,7 @@ def library_forward(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Value:
         taint |= m.taint_of(value)
     state = m.classify(obj)
     if any(trait.value.startswith("draws") for trait in state.traits):
-        taint |= tracking.RNG
+        taint |= RNG
     return m.data(taint or INPUT)
 
 
@@ -260,7 +263,7 @@ def _run_sequence(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Value:
         m.note("a container with unknown children")
     x = args
     for name, child in list(obj.mods.items()):
-        result = m.split(child, lambda c, n=name: _run_child(m, obj, n, c, x))  # type: ignore[misc]
+        result = m.split(child, partial(_run_child, m, obj, name, args=x))
         x = args._replace(args=(result,), kwargs={}, places=(), named_places={})
     return x.args[0] if x.args else m.data(INPUT)
 

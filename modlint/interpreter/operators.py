@@ -45,9 +45,9 @@ def _binary(m: Interpreter, op: str, left: Value, right: Value, site: Site | Non
                 return _repeated(m, sequence, count, site)
     if op == "|" and isinstance(left, DictObj) and isinstance(right, DictObj):
         return m.new_dict({**m.dict_items(left), **m.dict_items(right)}, left.open or right.open)
-    if type(left) is Sym or type(right) is Sym:
-        if _plain(left) and _plain(right) and not m.taint_of(left) and not m.taint_of(right):
-            return m.symbol(op, left, right)
+    symbolic = (type(left) is Sym or type(right) is Sym) and _plain(left) and _plain(right)
+    if symbolic and not m.taint_of(left) and not m.taint_of(right):
+        return m.symbol(op, left, right)
     user = m.call_operator(op, left, right, site)
     if user is not MISSING:
         return user
@@ -169,10 +169,10 @@ def _contains(m: Interpreter, item: Value, container: Value) -> Value:
     if isinstance(container, str) and isinstance(item, str):
         return item in container
     if isinstance(container, DictObj):
-        items = m.dict_items(container)
+        entries = m.dict_items(container)
         key = m.key_of(item)
-        if key in items:
-            present = items[key]
+        if key in entries:
+            present = entries[key]
             return True if type(present) is not Choice else m.lift_present(present)
         return m.symbol("in", item, container) if container.open or type(item) is Sym else False
     if isinstance(container, ModuleObj):

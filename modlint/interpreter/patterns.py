@@ -36,9 +36,7 @@ def matches(m: Interpreter, pattern: ir.Pattern, subject: Value, frame: Frame) -
             return _bind_unknown(m, pattern.names, frame)
 
 
-def _any(
-    m: Interpreter, patterns: tuple[ir.Pattern, ...], subject: Value, frame: Frame
-) -> tuple[Cond, Cond]:
+def _any(m: Interpreter, patterns: tuple[ir.Pattern, ...], subject: Value, frame: Frame) -> tuple[Cond, Cond]:
     true: Cond = NEVER
     false: Cond = ALWAYS
     for pattern in patterns:
@@ -47,9 +45,7 @@ def _any(
     return true, false
 
 
-def _items(
-    m: Interpreter, patterns: tuple[ir.Pattern, ...], subject: Value, frame: Frame
-) -> tuple[Cond, Cond]:
+def _items(m: Interpreter, patterns: tuple[ir.Pattern, ...], subject: Value, frame: Frame) -> tuple[Cond, Cond]:
     if type(subject) is not tuple:
         return _bind_unknown(m, (), frame)
     if len(subject) != len(patterns):

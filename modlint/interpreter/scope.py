@@ -105,10 +105,9 @@ def import_star(m: Interpreter, module: PyModule, lazy: LazyImport) -> None:
 
 def _public(m: Interpreter, source: PyModule) -> list[str]:
     listed = source.cells.get("__all__")
-    if isinstance(listed, ListObj | tuple):
-        items = listed if type(listed) is tuple else listed.cells["items"]
-        if type(items) is tuple:
-            return [name for name in items if isinstance(name, str) and name in source.cells]
+    items = listed.cells["items"] if isinstance(listed, ListObj) else listed
+    if type(items) is tuple:
+        return [name for name in items if isinstance(name, str) and name in source.cells]
     for name, value in list(source.cells.items()):
         if type(value) is LazyImport and not name.startswith("_"):
             _cell(m, source, name)

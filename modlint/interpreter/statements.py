@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from modlint.errors import LogicError
 from modlint.interpreter import classes, scope, values
+from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.expressions import (
     assign,
-    binary,
     delete,
     evaluate,
     load_for_update,
     lookup_frame,
 )
 from modlint.interpreter.iteration import iterate
-from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.machine import TRIPS, Dead
+from modlint.interpreter.operators import binary
 from modlint.interpreter.patterns import matches
 from modlint.interpreter.values import Choice, Descriptor, LazyImport
 from modlint.syntax import ir

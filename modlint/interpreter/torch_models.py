@@ -33,7 +33,9 @@ _RANDOM = frozenset(
         "normal", "poisson", "dropout", "alpha_dropout", "feature_dropout", "native_dropout",
     }
 )  # fmt: skip
-_FRESH = frozenset({"zeros", "ones", "empty", "full", "arange", "linspace", "eye", "zeros_like", "ones_like", "empty_like"})
+_FRESH = frozenset(
+    {"zeros", "ones", "empty", "full", "arange", "linspace", "eye", "zeros_like", "ones_like", "empty_like"}
+)
 _FUNCTIONAL_RANDOM = {"dropout": 1, "dropout1d": 1, "dropout2d": 1, "dropout3d": 1, "alpha_dropout": 1, "rrelu": 3}
 _FUNCTIONAL = ("torch.nn.functional.", "torch.functional.")
 

@@ -1,7 +1,8 @@
 """Uses and state: what is recorded while forward runs.
 
-State crosses calls when an execution of a module reads an attribute that an earlier execution of the same module wrote,
-and what was written depends on inputs, on the RNG or on earlier state. Writes to what the checkpoint saves count at once.
+State crosses calls when an execution of a module reads an attribute that an earlier execution of the same module
+wrote, and what was written depends on inputs, on the RNG or on earlier state. Writes to what the checkpoint saves count
+at once.
 """
 
 from __future__ import annotations
@@ -244,4 +245,3 @@ def drawn(m: Interpreter) -> Sym:
     if m.run is not None:
         m.drawing.add(m.run.obj.id)
     return m.data(RNG)
-

@@ -6,10 +6,11 @@ undo them. `Choice` holds alternatives, each under a path condition.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from modlint.catalogue import Entry
     from modlint.graph import Site
@@ -41,7 +42,13 @@ class Sym:
     __slots__ = ("args", "configured", "id", "op", "reason", "src", "taint")
 
     def __init__(
-        self, id: int, op: str, args: tuple[Any, ...], taint: int = 0, src: frozenset[int] = frozenset(), reason: str = ""
+        self,
+        id: int,
+        op: str,
+        args: tuple[Any, ...],
+        taint: int = 0,
+        src: frozenset[int] = frozenset(),
+        reason: str = "",
     ) -> None:
         self.id = id
         self.op = op
@@ -49,7 +56,8 @@ class Sym:
         self.taint = taint
         self.src = src
         self.reason = reason
-        self.configured = op == "param" or (args != () and any(type(arg) is Sym and arg.configured for arg in args))
+        known = args == () or not any(type(arg) is Sym and arg.configured for arg in args)
+        self.configured: bool = op == "param" or not known
 
     def __repr__(self) -> str:
         return f"Sym({self.op}#{self.id})"
@@ -92,7 +100,7 @@ class ListObj:
 
 
 class DictObj:
-    """A dict. `cells["items"]` maps hashable keys to values and is never changed in place; `open`: there may be more."""
+    """A dict. `cells["items"]` maps hashable keys to values, never changed in place; `open`: there may be more."""
 
     __slots__ = ("cells", "factory", "id", "open", "owner")
 
@@ -121,7 +129,9 @@ class Tensor:
 
     __slots__ = ("id", "kind", "name", "owner", "persistent")
 
-    def __init__(self, id: int, kind: str, owner: ModuleObj | None = None, name: str = "", persistent: bool = True) -> None:
+    def __init__(
+        self, id: int, kind: str, owner: ModuleObj | None = None, name: str = "", persistent: bool = True
+    ) -> None:
         self.id = id
         self.kind = kind
         self.owner = owner
@@ -176,7 +186,7 @@ class ModuleObj:
 
 
 class View:
-    """`module._modules` or `module.__dict__`: the mapping itself; writes go to the module. `kind`: "modules" or "dict"."""
+    """`module._modules` (`kind` "modules") or `module.__dict__` ("dict"): the mapping itself."""
 
     __slots__ = ("kind", "obj")
 
@@ -268,7 +278,21 @@ class ClassV:
 class FuncV:
     """A user function or lambda with its defaults and the frames it closes over."""
 
-    __slots__ = ("body", "cached", "closure", "context", "defaults", "generator", "id", "module", "name", "node", "owner", "params", "qualname")
+    __slots__ = (
+        "body",
+        "cached",
+        "closure",
+        "context",
+        "defaults",
+        "generator",
+        "id",
+        "module",
+        "name",
+        "node",
+        "owner",
+        "params",
+        "qualname",
+    )
 
     def __init__(
         self,
@@ -356,7 +380,7 @@ class CallArgs(NamedTuple):
     kwargs: dict[str, Value]
     site: Site | None = None
     places: tuple[Placement | None, ...] = ()
-    named_places: dict[str, Placement] = {}
+    named_places: Mapping[str, Placement] = MappingProxyType({})
     within: str = ""  # the function that the call stands in
     slot: Any = None  # the attribute that the callee was read from: (owner, name)
 

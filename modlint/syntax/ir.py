@@ -1,7 +1,8 @@
 """The representation that the interpreter runs: a small picklable tree of named tuples, lowered once from libcst.
 
-Every expression that can be pointed at carries `n`, its number within the file; `source.locate` turns numbers into lines
-and columns when something is reported. Decision: no positions are stored, because computing them costs more than parsing.
+Every expression that can be pointed at carries `n`, its number within the file; `source.locate` turns numbers into
+lines and columns when something is reported. Decision: no positions are stored, because computing them costs more than
+parsing.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Attr(NamedTuple):
 
 class Sub(NamedTuple):
     value: Expr
-    index: Expr
+    item: Expr
     n: int
 
 

@@ -120,7 +120,9 @@ class Lowerer:
     def _pieces(self, piece: cst.CSTNode) -> list[ir.Expr]:
         if isinstance(piece, cst.FormattedStringText):
             text = piece.value
-            return [ir.Const(_evaluate(f'"""{text}"""') if "\\" in text else text.replace("{{", "{").replace("}}", "}"))]
+            return [
+                ir.Const(_evaluate(f'"""{text}"""') if "\\" in text else text.replace("{{", "{").replace("}}", "}"))
+            ]
         if isinstance(piece, cst.FormattedStringExpression):
             value = self.expr(piece.expression)
             spec = _simple_spec(piece)
@@ -357,9 +359,7 @@ class Lowerer:
 
     def try_(self, node: cst.Try | cst.TryStar) -> ir.Stmt:
         body = self.block(node.body)
-        handlers = tuple(
-            ir.Handler(self.optional(h.type), _as_name(h.name), self.block(h.body)) for h in node.handlers
-        )
+        handlers = tuple(ir.Handler(self.optional(h.type), _as_name(h.name), self.block(h.body)) for h in node.handlers)
         final = self.block(node.finalbody.body) if node.finalbody else ()
         return ir.Try(body, handlers, self._else(node.orelse), final)
 
@@ -380,8 +380,9 @@ class Lowerer:
             case cst.MatchOr():
                 return ir.MatchOr(tuple(self.pattern(e.pattern) for e in node.patterns))
             case cst.MatchList() | cst.MatchTuple():
-                if all(isinstance(e, cst.MatchSequenceElement) for e in node.patterns):
-                    return ir.MatchItems(tuple(self.pattern(e.value) for e in node.patterns))  # type: ignore[arg-type]
+                plain = [e.value for e in node.patterns if isinstance(e, cst.MatchSequenceElement)]
+                if len(plain) == len(node.patterns):
+                    return ir.MatchItems(tuple(self.pattern(e) for e in plain))
                 return ir.MatchOther(_captures(node))
             case cst.MatchClass():
                 exact = not node.patterns and not node.kwds

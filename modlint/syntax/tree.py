@@ -78,7 +78,7 @@ class SourceTree:
         return None
 
     def _roots(self, importer: str) -> list[str]:
-        """Folders that may stand on `sys.path`: those above the importer's package, innermost first, then search-path."""
+        """Folders that may stand on `sys.path`: those above the importer's package, innermost first, then others."""
         folder = os.path.dirname(importer)
         while self._is_file(os.path.join(folder, "__init__.py")) and folder not in {"", ".", "/"}:
             folder = os.path.dirname(folder)
