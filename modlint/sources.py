@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 _REPRESENTATION = "representation"
-_MENTIONS = "mentions"
+_MENTIONS = "calls"
 _SEEN = "seen"
 
 
@@ -174,7 +174,7 @@ class Sources:
         self._blobs[name] = blob
         stamp = self._stamp(name)
         self.fresh.append((_REPRESENTATION, name, stamp, blob))
-        self.fresh.append((_MENTIONS, name, stamp, "\n".join(sorted(parsed.mentions)).encode("utf-8", "surrogatepass")))
+        self.fresh.append((_MENTIONS, name, stamp, "\n".join(sorted(parsed.calls)).encode("utf-8", "surrogatepass")))
         return parsed
 
     def _stamp(self, name: str) -> str:
@@ -248,13 +248,13 @@ class Mentions:
                 self._unread[name] = None
 
     def of(self, name: str) -> tuple[str, ...]:
-        """Two of the files that mention `name`, or the one that does, or none."""
+        """Two of the files that call `name`, or the one that does, or none."""
         needle = name.encode("utf-8", "surrogatepass")
         for file in list(self._unread) if len(self._by_name.get(name, ())) < 2 else ():
             if needle in self._text(file):
                 del self._unread[file]
                 found = self._sources.representation(file)
-                self._add(file, found.mentions if found is not None else ())
+                self._add(file, found.calls if found is not None else ())
                 if len(self._by_name.get(name, ())) > 1:
                     break
         return tuple(self._by_name.get(name, ())[:2])

@@ -1,7 +1,7 @@
 """A file -> its models, each interpreted: classes on their own, what functions build, what the top level builds.
 
 A class is a model of its own. What is not known of its constructor's arguments stays open; if something in the tree
-mentions the class, it is built there with real arguments, so here only that counts which holds for any arguments.
+calls the class, it is built there with real arguments, so here only that counts which holds for any arguments.
 """
 
 from __future__ import annotations
@@ -74,14 +74,14 @@ class Analysis:
         results: list[ModelResult] = []
         with room_for_recursion():
             found = _classes(module)
-            mentioned = [cls for cls in found if self._is_built(module, cls)]
+            called = [cls for cls in found if self._is_built(module, cls)]
             for cls in found:
-                if cls not in mentioned:
+                if cls not in called:
                     results += self._class(cls, False)
             for function in _builders(m, module):
                 results += self._function(function)
             results += self._top_level(module)
-            for cls in mentioned:
+            for cls in called:
                 if cls.id not in self._built:
                     results += self._class(cls, True)
         m.begin(self._budget)
@@ -107,7 +107,7 @@ class Analysis:
                 yield self._forward(root, entry, cls.qualname, restricted)
 
     def _is_built(self, module: PyModule, cls: ClassV) -> bool:
-        return cls.name in module.ir.mentions or self._tree.mentioned_elsewhere(cls.name, module.path)
+        return cls.name in module.ir.calls or self._tree.called_elsewhere(cls.name, module.path)
 
     def _function(self, function: FuncV) -> Iterator[ModelResult]:
         m = self._m

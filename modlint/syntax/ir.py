@@ -350,8 +350,9 @@ Block: TypeAlias = tuple[Stmt, ...]
 
 
 class FileIR(NamedTuple):
-    """One file: its statements, and the names that it mentions other than as a base class or a definition."""
+    """One file: its statements, the names that it reads, and those that it calls (which builds what is a class)."""
 
     path: str
     body: Block
     mentions: frozenset[str]
+    calls: frozenset[str]

@@ -65,6 +65,7 @@ class Lowerer:
         self.count = 0
         self.nodes: list[cst.CSTNode] | None = [] if record else None
         self.mentions: set[str] = set()
+        self.calls: set[str] = set()
         self.yields = False
         self.quiet = False  # inside a base class list or an annotation: mentions do not count
 
@@ -137,12 +138,21 @@ class Lowerer:
     def call(self, node: cst.Call) -> ir.Expr:
         n = self.number(node)
         func = self.expr(node.func)
+        self._called(func)
         if isinstance(func, ir.Name) and func.id in _ASKING:
             outer, self.quiet = self.quiet, True
             args = self.args(node.args)
             self.quiet = outer
             return ir.Call(func, args, n)
-        return ir.Call(func, self.args(node.args), n)
+        args = self.args(node.args)
+        if args and _last_name(func) == "partial":
+            self._called(args[0].value)
+        return ir.Call(func, args, n)
+
+    def _called(self, func: ir.Expr) -> None:
+        name = _last_name(func)
+        if name:
+            self.calls.add(name)
 
     def args(self, nodes: Sequence[cst.Arg]) -> tuple[ir.Arg, ...]:
         return tuple(ir.Arg(self.expr(a.value), a.keyword.value if a.keyword else None, a.star) for a in nodes)
@@ -399,6 +409,10 @@ class Lowerer:
             return ir.ImportFrom(module, len(node.relative), (("*", None),))
         names = tuple((_dotted(a.name), _as_name(a.asname)) for a in node.names)
         return ir.ImportFrom(module, len(node.relative), names)
+
+
+def _last_name(node: ir.Expr) -> str:
+    return node.name if isinstance(node, ir.Attr) else node.id if isinstance(node, ir.Name) else ""
 
 
 def _evaluate(text: str) -> Any:

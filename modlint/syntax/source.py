@@ -48,7 +48,7 @@ def parse_source(path: str, data: bytes) -> FileIR:
         tree = _parse(path, data)
         lowerer = Lowerer()
         body = lowerer.statements(tree.body)
-    return FileIR(path, body, frozenset(lowerer.mentions))
+    return FileIR(path, body, frozenset(lowerer.mentions), frozenset(lowerer.calls))
 
 
 def locate(data: bytes, numbers: Iterable[int]) -> dict[int, Span]:

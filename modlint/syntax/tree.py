@@ -25,12 +25,12 @@ class SourceTree:
         self,
         load: Callable[[str], FileIR | None],
         search_path: Sequence[str] = (),
-        mentions: Callable[[str], Iterable[str]] | None = None,
+        callers: Callable[[str], Iterable[str]] | None = None,
         is_file: Callable[[str], bool] = os.path.isfile,
     ) -> None:
         self._load = load
         self._search_path = tuple(search_path)
-        self._mentions = mentions
+        self._callers = callers
         self._exists = is_file
         self._files: dict[str, FileIR | None] = {}
         self._found: dict[tuple[str, str], str | None] = {}
@@ -44,9 +44,9 @@ class SourceTree:
             self._files[path] = self._load(path)
         return self._files[path]
 
-    def mentioned_elsewhere(self, name: str, path: str) -> bool:
-        """Whether another file of the linted tree mentions `name` (to build the class, or to pass it on)."""
-        return self._mentions is not None and any(other != path for other in self._mentions(name))
+    def called_elsewhere(self, name: str, path: str) -> bool:
+        """Whether another file of the linted tree calls `name`, which builds the class of that name."""
+        return self._callers is not None and any(other != path for other in self._callers(name))
 
     def resolve(self, importer: str, module: str, level: int) -> str | None:
         """The file that `from <level dots><module>` means in `importer`; None when it is external."""
