@@ -477,6 +477,8 @@ def load(fixture: Fixture) -> ModuleType:
     while (root / "__init__.py").exists():
         root = root.parent
     parts = entry.relative_to(root).with_suffix("").parts
+    for name in {file.stem for file in root.glob("*.py")} - sys.stdlib_module_names:
+        sys.modules.pop(name, None)  # a script of the same name that another test imported
     before = set(sys.modules)
     sys.path.insert(0, str(root))
     importlib.invalidate_caches()

@@ -38,7 +38,7 @@ from modlint.interpreter import (
 )
 from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.frames import Frame, Loop
-from modlint.interpreter.machine import GiveUp
+from modlint.interpreter.machine import Dead, GiveUp
 from modlint.interpreter.machine import State as Machine
 from modlint.interpreter.values import (
     MISSING,
@@ -356,8 +356,13 @@ class Interpreter(Machine):
         return None
 
     def decorate(self, decorator: Value, value: Value, site: Site | None) -> Value:
-        """Apply a decorator. One of a library that is not modelled is taken to leave the function as it is."""
-        decorator = self.live(decorator)
+        """Apply a decorator. One that is not modelled, or that fails here, is taken to leave the function as it is."""
+        try:
+            return self._decorated(self.live(decorator), value, site)
+        except Dead:
+            return value
+
+    def _decorated(self, decorator: Value, value: Value, site: Site | None) -> Value:
         if isinstance(decorator, ExtV):
             if not library.is_library_name(decorator.dotted):
                 return value

@@ -83,7 +83,7 @@ class State:
         self.conds = Conditions()
         self.pc: Cond = ALWAYS
         self._literals: dict[tuple[Any, ...], int] = {}
-        self._equalities: dict[int, list[tuple[Any, int]]] = {}
+        self._equalities: dict[int, list[tuple[Any, Cond]]] = {}
         self._symbols: dict[tuple[Any, ...], Sym] = {}
         self._assumed: dict[int, int] = {}
         self._configured: dict[
@@ -458,23 +458,25 @@ class State:
         if value.op == "eq" and type(value.args[0]) is Sym:
             return self._truth_of_equality(value.args[0], value.args[1])
         literal = self._of_symbol(value, "true", value.id)
-        none = self._of_symbol(value, "eq", value.id, None, type(None))
-        makes = self.makes
-        return self.conjoin(makes(literal), makes(-none)), makes(-literal)
+        return self.makes(literal), self.makes(-literal)
 
     def _truth_of_equality(self, symbol: Sym, constant: Value) -> tuple[Cond, Cond]:
-        """A value equals one constant at most, and is as true as the constant is."""
+        """A value equals one constant at most, and is as true as the constant is.
+
+        The two answers are complements, so that the branches of a test join to what was before it.
+        """
+        known = self._equalities.setdefault(symbol.id, [])
+        for other, yes in known:
+            if other == constant and type(other) is type(constant):
+                return yes, self.negated(yes)
         literal = self._of_symbol(symbol, "eq", symbol.id, constant, type(constant))
-        others = self._equalities.setdefault(symbol.id, [])
-        if not any(number == literal for _, number in others):
-            others.append((constant, literal))
         as_truth = self._of_symbol(symbol, "true", symbol.id)
-        makes = self.makes
-        yes = self.conjoin(makes(literal), makes(as_truth if constant else -as_truth))
-        for other, number in others:
-            if number != literal and other != constant:
-                yes = self.conjoin(yes, makes(-number))
-        return yes, makes(-literal)
+        yes = self.conjoin(self.makes(literal), self.makes(as_truth if constant else -as_truth))
+        for other, before in known:
+            if other != constant:
+                yes = self.conjoin(yes, self.negated(before))
+        known.append((constant, yes))
+        return yes, self.negated(yes)
 
 
 def arithmetic(op: str, left: Any, right: Any) -> Value:

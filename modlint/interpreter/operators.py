@@ -123,6 +123,8 @@ def negate(m: Interpreter, value: Value) -> Value:
 
 def _compare(m: Interpreter, op: str, left: Value, right: Value) -> Value:
     known = m.concrete(left), m.concrete(right)
+    if op == "==" and any(type(v) is Sym and v.op == "len" for v in (left, right)):
+        known = MISSING, MISSING  # a length that was assumed for a loop is no fact to compare with
     if known[0] is not MISSING and known[1] is not MISSING:
         left, right = known
     if op == "in":
