@@ -21,6 +21,7 @@ from modlint.interpreter.values import (
     Sym,
     Tensor,
     Value,
+    Wrapped,
     is_const,
 )
 
@@ -44,9 +45,11 @@ def own_state(m: Interpreter, obj: ModuleObj) -> State:
     if m.live(obj.facts.get("unknown-class", False)):
         return State.unknown(f"no source and no catalogue entry for {classes.type_name(obj)}")
     state = library_state(m, obj)
-    wrappers = m.possible(m.live(obj.facts.get("wrappers", ())))
-    for wrapper, bound in next((found for found in wrappers if type(found) is tuple), ()):
-        state = wrapper.apply(state, dict(bound))
+    for wrapped in m.possible(m.live(obj.facts.get("wrappers"))):
+        if isinstance(wrapped, Wrapped):
+            for wrapper, bound in wrapped.by:
+                state = wrapper.apply(state, dict(bound))
+            break
     state = _with_source(m, obj, state)
     return _thawed(m, obj, state)
 

@@ -16,6 +16,7 @@ from modlint.interpreter.values import (
     PartialV,
     Tensor,
     Value,
+    Wrapped,
 )
 
 if TYPE_CHECKING:
@@ -175,7 +176,8 @@ def wrap(m: Interpreter, wrapper: Wrapper, args: CallArgs) -> Value:
     bound = {name: m.as_argument(value) for name, value in values.items()}
     if wrapper.copied.holds(bound):
         module = m.deep_copy(module, args.site)
-    m.set(module.facts, "wrappers", (*m.live(module.facts.get("wrappers", ())), (wrapper, tuple(bound.items()))))
+    before = next((w.by for w in m.possible(module.facts.get("wrappers")) if isinstance(w, Wrapped)), ())
+    m.set(module.facts, "wrappers", Wrapped((*before, (wrapper, tuple(bound.items())))))
     return module if wrapper.returns else None
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from modlint.catalogue import Entry
+    from modlint.catalogue.entries import Wrapper
     from modlint.graph import Site
     from modlint.interpreter.conditions import Cond
     from modlint.syntax import ir
@@ -137,6 +138,12 @@ class Tensor:
         self.owner = owner
         self.name = name
         self.persistent = persistent
+
+
+class Wrapped(NamedTuple):
+    """The functions that changed a module (spectral_norm, ...), each with its arguments, in order."""
+
+    by: tuple[tuple[Wrapper, tuple[tuple[str, object], ...]], ...]
 
 
 class Placement(NamedTuple):
