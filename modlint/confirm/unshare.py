@@ -67,7 +67,7 @@ class Unshared:
                 if module not in self._ledger:
                     self._protect(module)
                 self._mark(name, module)
-        except BaseException:
+        except BaseException:  # whatever it was: what was changed elsewhere goes back, and it is raised again
             self._restore_foreign()
             raise
 

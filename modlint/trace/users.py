@@ -35,7 +35,7 @@ def user_code(doing: str) -> Iterator[None]:
         yield
     except (ModlintError, KeyboardInterrupt, GeneratorExit):
         raise
-    except BaseException as error:
+    except BaseException as error:  # the user's code may raise anything, SystemExit too
         raise _told(doing, error) from error
 
 
