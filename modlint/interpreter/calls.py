@@ -136,9 +136,16 @@ def _aimless(args: CallArgs) -> bool:
     )
 
 
+def _open_data(m: Interpreter, func: FuncV, args: CallArgs) -> bool:
+    """Whether a function of data alone calls itself with something that is not known: the result is data that is not known."""
+    values = (*args.args, *args.kwargs.values())
+    return any(map(plain.open_value, values)) and plain.only_data(values) and plain.is_plain(m, func)
+
+
 def _activate(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
     active = m.stack.count(func.id)
-    if len(m.stack) >= DEEPEST or active >= RECURSIONS or (active > 1 and _aimless(args)):
+    endless = active > 1 and _aimless(args) or active == 1 and _open_data(m, func, args)
+    if len(m.stack) >= DEEPEST or active >= RECURSIONS or endless:
         m.note("gave up: recursion")
         return unknown_call(m, m.unknown("gave up: recursion"), args)
     frame = Frame(m.fresh(), "function", func.module, func.qualname, func.closure, None, func.owner)

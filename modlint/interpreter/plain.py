@@ -11,6 +11,7 @@ from modlint.interpreter import torch_models
 from modlint.interpreter.methods import DRAWING_METHODS
 from modlint.interpreter.values import (
     INPUT,
+    Choice,
     ClassV,
     DictObj,
     ExtV,
@@ -25,6 +26,8 @@ from modlint.interpreter.values import (
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.values import CallArgs, PyModule
 
@@ -34,14 +37,30 @@ def skippable(m: Interpreter, func: FuncV, args: CallArgs) -> bool:
     if m.run is None or func.closure is not None or func.owner is not None or func.generator:
         return False
     values = (*args.args, *args.kwargs.values())
-    if not all(_plain_value(value) for value in values) or not any(m.taint_of(v) & INPUT for v in values):
+    if not only_data(values) or not any(m.taint_of(v) & INPUT for v in values):
         return False
     return is_plain(m, func)
+
+
+def only_data(values: Iterable[Value]) -> bool:
+    """Whether values are constants and unknown data, or tuples of them."""
+    return all(_plain_value(value) for value in values)
+
+
+def open_value(value: Value) -> bool:
+    """Whether a value, or a part or an alternative of it, is not known."""
+    if type(value) is tuple:
+        return any(map(open_value, value))
+    if type(value) is Choice:
+        return any(open_value(v) for _, v in value.alts)
+    return type(value) is Sym
 
 
 def _plain_value(value: Value) -> bool:
     if type(value) is tuple:
         return all(_plain_value(item) for item in value)
+    if type(value) is Choice:
+        return all(_plain_value(v) for _, v in value.alts)
     return type(value) is Sym or is_const(value)
 
 
