@@ -1,7 +1,12 @@
 """The zoo: does the trace pass count right on real architectures, what does it cost, does the static pass agree?
 
-    python benchmarks/zoo.py run torchvision --out benchmarks/results/zoo-torchvision.jsonl
-    python benchmarks/zoo.py table benchmarks/results/zoo-*.jsonl
+    python benchmarks/zoo.py run torchvision --graphs GRAPHS
+    python benchmarks/zoo.py static torchvision --graphs GRAPHS
+    python benchmarks/zoo.py table
+
+`run` traces a family and appends a line a model to results/zoo-FAMILY.jsonl; what has a line is skipped, so that it
+can be stopped and started again. The graphs go into the folder GRAPHS. `static` reads them from there and compares them
+with the static pass; it writes results/static-FAMILY.jsonl anew. `table` prints both as Markdown.
 
 Needs torch (CPU) and, each with `pip install --no-deps`: torchvision, timm, transformers, monai and what they import
 (safetensors, huggingface_hub, tokenizers, einops, regex, requests, pillow, ...). No weights are downloaded: models are
@@ -10,7 +15,7 @@ built on the meta device where they allow it, else on the CPU, transformers in t
 A torchvision whose compiled operators do not load beside this torch is given a Python `nms`; nothing else is replaced.
 
 For each model: an independent count of executions by forward hooks; the fx pass and the recorded pass of modlint, each
-on its own; the times of both, of one plain forward and of plain `torch.fx.symbolic_trace`; and the static pass's graph
+on its own; the times of both, of one plain forward and of plain `torch.fx.symbolic_trace`; then the static pass's graph
 of the same class or factory, instance by instance.
 """
 
@@ -23,6 +28,7 @@ import importlib.util
 import inspect
 import json
 import os
+import pickle
 import signal
 import sys
 import time
@@ -55,10 +61,13 @@ from modlint.trace.symbolic import trace_symbolically
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from modlint.graph import UseGraph
     from modlint.trace.matching import Pair
     from modlint.trace.traced import TracedGraph
 
-SECONDS = 120  # for one model; a sixth of it for the static pass
+RESULTS = Path(__file__).resolve().parent / "results"
+SECONDS = 180  # for each step of one model
+STATIC_SECONDS = 60  # for one file of the static pass
 _FAR = 40  # disagreements kept per model
 
 Entry = tuple[str, "Callable[[], nn.Module]", "Callable[..., Inputs]"]  # name, builder, inputs
@@ -124,13 +133,13 @@ def torchvision_entries() -> Iterator[Entry]:
 
 
 def timm_entries() -> Iterator[Entry]:
-    """About 330 of timm's models, evenly spread over the sorted list."""
+    """Every fourth of timm's models over the sorted list: of four neighbours the first that is not large."""
     operators()
     import timm
 
     names = timm.list_models()
-    stride = max(len(names) // 330, 1)
-    for name in names[::stride]:
+    for four in (names[at : at + 4] for at in range(0, len(names), 4)):
+        name = min(four, key=lambda name: any(word in name for word in _LARGE))
         yield name, _on_meta(timm.create_model, {"model_name": name, "pretrained": False}), _timm_inputs(name)
 
 
@@ -214,6 +223,23 @@ def _timm_inputs(name: str) -> Callable[[], Inputs]:
     return make
 
 
+_LARGE = (
+    "large",
+    "huge",
+    "giant",
+    "gigantic",
+    "xl",
+    "so400m",
+    "so150m",
+    "_1b",
+    "_7b",
+    "l2",
+    "_b7",
+    "_b8",
+    "_384",
+    "_512",
+)
+
 _TINY = {
     "hidden_size": 32, "d_model": 32, "dim": 32, "n_embd": 32, "embed_dim": 32, "embedding_size": 32, "d_embed": 32,
     "num_hidden_layers": 2, "n_layer": 2, "n_layers": 2, "num_layers": 2, "encoder_layers": 2, "decoder_layers": 2,
@@ -275,8 +301,8 @@ def _hf_inputs(model: Any = None) -> Inputs:
 # One model ------------------------------------------------------------------------------------------------------------
 
 
-def examined(entry: Entry, static: StaticPass | None) -> dict[str, Any]:
-    """Everything that is measured of one model."""
+def examined(entry: Entry) -> tuple[dict[str, Any], TracedGraph | None]:
+    """Everything that is measured of one model, and its graph."""
     name, build, make_inputs = entry
     row: dict[str, Any] = {"name": name}
     began = time.perf_counter()
@@ -285,30 +311,26 @@ def examined(entry: Entry, static: StaticPass | None) -> dict[str, Any]:
             model = build()
             inputs = _hf_inputs(model) if make_inputs is _hf_inputs else make_inputs()
     except (Exception, Late) as error:  # the model's own constructor, in a benchmark
-        return {**row, "not_built": _short(error)}
+        return {**row, "not_built": _short(error)}, None
     meta = any(p.is_meta for p in model.parameters())
     inputs = inputs.to("meta") if meta else inputs
     row |= {"device": "meta" if meta else "cpu", "parameters": sum(p.numel() for p in model.parameters())}
     try:
         with _alarm(SECONDS), same_random_state():
-            row["hooks"] = hooks = _hook_counts(model, inputs)
+            hooks = _hook_counts(model, inputs)
     except (Exception, Late) as error:
-        return {**row, "not_run": _short(error)}
+        return {**row, "not_run": _short(error)}, None
+    row["hooks"] = sum(hooks.values())
     try:
         with _alarm(SECONDS):
             graph, found = _traced(model, inputs, hooks)
+        with _alarm(SECONDS):
             row |= {**found, **_times(model, inputs, graph.tracer == "fx")}
     except (Exception, Late) as error:
-        row |= {"failed": _short(error), "where": traceback.format_exc()[-600:]}
-        return {**row, "hooks": sum(hooks.values())}
-    try:
-        with _alarm(SECONDS // 6):
-            row |= _static(model, graph, static)
-    except (Exception, Late) as error:
-        row |= {"static_failed": _short(error)}
-    row["hooks"] = sum(hooks.values())
+        return row | {"failed": _short(error), "where": traceback.format_exc()[-600:]}, None
+    row |= {"class": type(model).__name__, "file": inspect.getsourcefile(type(model)) or ""}
     row["seconds"] = round(time.perf_counter() - began, 2)
-    return row
+    return row, graph
 
 
 def _short(error: BaseException) -> str:
@@ -348,7 +370,9 @@ def _hook_counts(model: nn.Module, inputs: Inputs) -> Counter[str]:
 
 def _traced(model: nn.Module, inputs: Inputs, hooks: Counter[str]) -> tuple[TracedGraph, dict[str, Any]]:
     """The graph as `modlint trace` gives it; where fx traced it, the recorded forward's counts beside it."""
+    began = time.perf_counter()
     graph = trace_model(model, inputs)
+    seconds = round(time.perf_counter() - began, 5)
     counts = Counter({i.key: len(graph.uses_of(i.key)) for i in graph.instances()})
     row: dict[str, Any] = {
         "tracer": graph.tracer,
@@ -356,6 +380,7 @@ def _traced(model: nn.Module, inputs: Inputs, hooks: Counter[str]) -> tuple[Trac
         "instances": len(graph.instances()),
         "reused": len(graph.reused()),
         "differs": _difference(counts, hooks),
+        "trace_s": seconds,
     }
     if graph.tracer == "fx":
         twin = copy_of(model)
@@ -413,26 +438,40 @@ class StaticPass:
         self.places = Places(self.sources, dict(zip(files, names, strict=True)))
         self._models: dict[str, Any] = {}
 
-    def pairs(self, model: nn.Module, graph: TracedGraph) -> list[Pair]:
+    def pairs(self, cls: str, file: str, graph: TracedGraph) -> list[Pair]:
         """The instances that both passes know, of the static graph of the class that has most of them.
 
         A class has a graph of its own and one for each factory that builds it with other arguments.
         """
-        name = os.path.relpath(os.path.realpath(inspect.getsourcefile(type(model)) or ""), self.root)
-        if name.startswith(".."):
-            return []
-        if name not in self._models:
-            self._models[name] = self._analysis.models(name)
-        read = [r.graph for r in self._models[name] if r.graph.model.rpartition(".")[2] == type(model).__name__]
+        read = [r.graph for r in self._read(os.path.relpath(file, self.root)) if _class_of(r.graph) == cls]
         found = [[p for p in pairs_of(g, graph, self.places) if p.reads_as or p.runs] for g in read]
         return max(found, key=lambda pairs: (len(pairs), sum(p.agrees for p in pairs)), default=[])
 
+    def _read(self, name: str) -> Any:
+        """The static models of one file. Raises TimeoutError, again for every model of a file that took too long."""
+        if name not in self._models:
+            try:
+                with _alarm(STATIC_SECONDS):
+                    self._models[name] = self._analysis.models(name)
+            except Late as late:
+                self._models[name] = late
+        if isinstance(self._models[name], Late):
+            raise TimeoutError(f"{name}: {self._models[name]}")
+        return self._models[name]
 
-def _static(model: nn.Module, graph: TracedGraph, static: StaticPass | None) -> dict[str, Any]:
+
+def _class_of(graph: UseGraph) -> str:
+    return graph.model.rpartition(".")[2]
+
+
+def compared(row: dict[str, Any], graph: TracedGraph, static: StaticPass) -> dict[str, Any]:
     """How many instances both passes know, how many of them the static pass does not see run (its reading stopped at
     something unknown, so it claims nothing), and where counts or state classes differ.
     """
-    pairs = [] if static is None else static.pairs(model, graph)
+    try:
+        pairs = static.pairs(row["class"], row["file"], graph)
+    except Exception as error:  # a crash of the static pass is a result here
+        return {"static_failed": _short(error)}
     unseen = [p for p in pairs if p.runs and not p.reads_as]
     wrong = [[p.traced.key, p.reads_as, p.runs] for p in pairs if not p.agrees and p.reads_as]
     states = [
@@ -453,37 +492,75 @@ def _static(model: nn.Module, graph: TracedGraph, static: StaticPass | None) -> 
 # Command line ---------------------------------------------------------------------------------------------------------
 
 
-def run(family: str, out: Path, part: str, limit: int | None) -> None:
-    """Examine a family, or the part `i/n` of it, appending one JSON line a model."""
+def run(family: str, graphs: Path, part: str, limit: int | None) -> None:
+    """Examine a family, or the part `i/n` of it, appending one JSON line a model; what has a line is skipped."""
     torch.set_num_threads(1)
     index, count = map(int, part.split("/"))
-    entries = list(FAMILIES[family]())[index::count][:limit]
-    static = StaticPass(family)
-    with out.open("a", encoding="utf-8") as stream:
-        for entry in entries:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                row = {"family": family, **examined(entry, static)}
+    out = RESULTS / f"zoo-{family}.jsonl"
+    done = Counter(row["name"] for row in _lines(out))
+    graphs.mkdir(parents=True, exist_ok=True)
+    for number, entry in enumerate(list(FAMILIES[family]())[index::count][:limit]):
+        if done[entry[0]]:
+            done[entry[0]] -= 1
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            row, graph = examined(entry)
+        row = {"family": family, "number": number, **row}
+        if graph is not None:
+            graph.inputs = None
+            _pickle_of(row, graphs).write_bytes(pickle.dumps(graph))
+        with out.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
-            stream.flush()
-            print(
-                row["name"],
-                row.get("tracer") or row.get("not_built") or row.get("not_run") or row.get("failed"),
-                flush=True,
-            )
+        said = row.get("tracer") or row.get("not_built") or row.get("not_run") or row.get("failed")
+        print(row["name"], said, row.get("seconds"), row.get("differs") or "", flush=True)
 
 
-def table(files: list[Path]) -> str:
+def compare(family: str, graphs: Path) -> None:
+    """Compare the kept graphs of a family with the static pass as it is now."""
+    static = StaticPass(family)
+    with (RESULTS / f"static-{family}.jsonl").open("w", encoding="utf-8") as stream:
+        for row in _lines(RESULTS / f"zoo-{family}.jsonl"):
+            kept = _pickle_of(row, graphs)
+            if "tracer" in row and kept.exists():
+                found = {"family": family, "name": row["name"], "number": row["number"]}
+                found |= compared(row, pickle.loads(kept.read_bytes()), static)
+                stream.write(json.dumps(found) + "\n")
+                stream.flush()
+
+
+def _pickle_of(row: dict[str, Any], graphs: Path) -> Path:
+    return graphs / f"{row['family']}-{row['number']}.pickle"
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
+
+
+def table() -> str:
     """The results as Markdown."""
-    rows = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
-    families = list(dict.fromkeys(row["family"] for row in rows))
+    rows = [row for family in FAMILIES for row in _lines(RESULTS / f"zoo-{family}.jsonl")]
+    read = [row for family in FAMILIES for row in _lines(RESULTS / f"static-{family}.jsonl")]
     lines = [
-        "| family | built and run | fx | recorded | failed | counts equal hooks | reused | static reads | differ |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| family | built and run | fx | recorded | failed | counts equal hooks | instances | reused |",
+        "|---|---|---|---|---|---|---|---|",
+        *(_table_row(family, [row for row in rows if row["family"] == family]) for family in FAMILIES),
+        "",
+        "| family | models compared | failed | instances both see run | counts differ | unseen | states differ |",
+        "|---|---|---|---|---|---|---|",
+        *(_static_row(family, [row for row in read if row["family"] == family]) for family in FAMILIES),
     ]
-    for family in families:
-        lines.append(_table_row(family, [row for row in rows if row["family"] == family]))
-    return "\n".join(lines) + "\n\n" + _costs(rows) + "\n" + _reasons(rows)
+    return "\n".join(lines) + "\n\n" + _costs(rows) + "\n" + _reasons(rows + read)
+
+
+def _static_row(family: str, rows: list[dict[str, Any]]) -> str:
+    known = [row for row in rows if row.get("pairs")]
+    unseen = sum(row["static_unseen"] for row in known)
+    return (
+        f"| {family} | {len(known)} of {len(rows)} | {sum('static_failed' in row for row in rows)} | "
+        f"{sum(row['pairs'] for row in known) - unseen} | {sum(row['static_differ'] for row in known)} | {unseen} | "
+        f"{sum(row['states_differ'] for row in known)} |"
+    )
 
 
 def _table_row(family: str, rows: list[dict[str, Any]]) -> str:
@@ -491,13 +568,10 @@ def _table_row(family: str, rows: list[dict[str, Any]]) -> str:
     traced = [row for row in ran if "failed" not in row]
     fx = sum(row["tracer"] == "fx" for row in traced)
     equal = sum(not row["differs"] for row in traced)
-    read = [row for row in traced if row.get("pairs")]
-    pairs = sum(row["pairs"] - row.get("static_unseen", 0) for row in read)
-    wrong = sum(row["static_differ"] for row in read)
-    reused = sum(row["reused"] for row in traced)
     return (
         f"| {family} | {len(ran)} of {len(rows)} | {fx} ({fx / max(len(ran), 1):.0%}) | {len(traced) - fx} | "
-        f"{len(ran) - len(traced)} | {equal} of {len(traced)} | {reused} | {pairs} | {wrong} |"
+        f"{len(ran) - len(traced)} | {equal} of {len(traced)} | {sum(row['instances'] for row in traced)} | "
+        f"{sum(row['reused'] for row in traced)} |"
     )
 
 
@@ -541,17 +615,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Trace a zoo of models and compare.")
     commands = parser.add_subparsers(dest="command", required=True)
     running = commands.add_parser("run")
-    running.add_argument("family", choices=list(FAMILIES))
-    running.add_argument("--out", type=Path, required=True)
     running.add_argument("--part", default="0/1")
     running.add_argument("--limit", type=int)
-    printing = commands.add_parser("table")
-    printing.add_argument("files", type=Path, nargs="+")
+    comparing = commands.add_parser("static")
+    for command in (running, comparing):
+        command.add_argument("family", choices=list(FAMILIES))
+        command.add_argument("--graphs", type=Path, required=True)
+    commands.add_parser("table")
     options = parser.parse_args()
     if options.command == "run":
-        run(options.family, options.out, options.part, options.limit)
+        run(options.family, options.graphs, options.part, options.limit)
+    elif options.command == "static":
+        compare(options.family, options.graphs)
     else:
-        print(table(options.files))
+        print(table())
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from modlint.trace.recorded import record
 from modlint.trace.states import Measured, own_states
 from modlint.trace.symbolic import Traced, trace_symbolically
 from modlint.trace.traced import TracedGraph
+from modlint.trace.trial import tried
 from modlint.trace.users import UserCodeError
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def trace_model(
         given, missing = _inputs(model, inputs)
         symbolic, traced = symbolic_pass(live, given)
         if symbolic is not None and not traced.touched:
+            if inputs is not None and inputs.origin != "synthesised":
+                tried(model, inputs)
             return _graph(symbolic, given, target, "")
         if given is None:
             raise missing or LogicError("no inputs and no reason")

@@ -8,12 +8,12 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn.parameter import is_lazy
+from torch.nn.parameter import UninitializedBuffer, is_lazy
 
 from modlint.trace.tensors import tensors_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 COPY_FAILS = (RuntimeError, TypeError, AttributeError, NotImplementedError, ValueError, RecursionError, KeyError)
 
@@ -27,8 +27,9 @@ def copy_of(model: torch.nn.Module, meta: bool = False, share: bool = False) -> 
     memo: dict[int, Any] = {id(p): p for p in model.parameters()} if share else {}
     for module in model.modules():
         memo.update(computed_copies(list(vars(module).values())))
+    memo.update(lazy_copies(model.modules()))
     if meta:
-        for tensor in (*model.parameters(), *model.buffers()):
+        for tensor in (t for t in (*model.parameters(), *model.buffers()) if not is_lazy(t)):
             shell = torch.empty_like(tensor, device="meta")
             parameter = isinstance(tensor, torch.nn.Parameter)
             memo[id(tensor)] = torch.nn.Parameter(shell, tensor.requires_grad) if parameter else shell
@@ -43,6 +44,16 @@ def computed_copies(value: Any) -> dict[int, Any]:
     return {id(t): t.detach().clone() for t in tensors_in(value) if not t.is_leaf}
 
 
+def lazy_copies(modules: Iterable[torch.nn.Module]) -> dict[int, Any]:
+    """A memo for deepcopy: the buffers that lazy modules have not filled yet, which torch does not copy."""
+    buffers = [buffer for module in modules for buffer in module._buffers.values()]
+    return {
+        id(buffer): UninitializedBuffer(False, buffer.device, buffer.dtype)
+        for buffer in buffers
+        if isinstance(buffer, UninitializedBuffer)
+    }
+
+
 class Snapshot:
     """Attributes and tensors of some modules, to be put back in place. Tensors are kept by value.
 
@@ -51,7 +62,7 @@ class Snapshot:
 
     def __init__(self, *modules: torch.nn.Module, parameters: bool = True) -> None:
         self._parameters = parameters
-        self._kept: dict[int, tuple[torch.nn.Module, dict[str, Any], dict[str, Any]]] = {}
+        self._kept: dict[int, tuple[torch.nn.Module, type, dict[str, Any], dict[str, Any]]] = {}
         self._values: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self.add(*modules)
 
@@ -64,7 +75,7 @@ class Snapshot:
     def _keep(self, module: torch.nn.Module) -> None:
         own = dict(vars(module))
         contents = {name: copy.copy(value) for name, value in own.items() if isinstance(value, (dict, list, set))}
-        self._kept[id(module)] = (module, own, contents)
+        self._kept[id(module)] = (module, type(module), own, contents)
         held = [*own.values(), *module._buffers.values()]
         for value in (*held, *(module._parameters.values() if self._parameters else ())):
             if isinstance(value, torch.Tensor) and not value.is_meta and not is_lazy(value):
@@ -72,7 +83,9 @@ class Snapshot:
 
     def restore(self) -> None:
         """Put everything back into the same objects, so that whoever else holds them sees it too."""
-        for module, own, contents in self._kept.values():
+        for module, cls, own, contents in self._kept.values():
+            if type(module) is not cls:  # a lazy module takes on another
+                module.__class__ = cls
             vars(module).clear()
             vars(module).update(own)
             for name, content in contents.items():

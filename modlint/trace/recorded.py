@@ -35,7 +35,7 @@ def record(model: torch.nn.Module, inputs: Inputs, observer: Observer | None = N
     level) are restored. Raises UserCodeError when the forward raises.
     """
     recorder = Recorder(TensorFlow(), observer=observer)
-    doing = f"the forward pass of {type(model).__name__}"
+    doing = f"the forward pass of {type(model).__name__} on {', '.join(inputs.described) or 'no arguments'}"
     with watching(model, recorder), user_code(doing), torch.enable_grad():
         model(*inputs.args, **inputs.named)
     return recorder.calls
