@@ -45,8 +45,9 @@ def build(m: Interpreter, root: ModuleObj, model: str, restricted: bool) -> UseG
     graph = UseGraph(model)
     for id_, obj in objects.items():
         graph.add_instance(_instance(m, obj, keys[id_], paths.get(id_, []), memo, used, id_ in local))
+    reaching = _reaching(m, uses)
     for use in uses:
-        graph.add_use(_use(m, use, keys, paths, root))
+        graph.add_use(_use(m, use, keys, paths, root, reaching))
     return graph
 
 
@@ -71,6 +72,18 @@ def _unrestricted(m: Interpreter, uses: list[RawUse]) -> list[RawUse]:
         if cond and not use.guessed and (use.parent is None or use.parent in kept):
             kept[use.order] = use._replace(cond=cond)
     return list(kept.values())
+
+
+def _reaching(m: Interpreter, uses: list[RawUse]) -> dict[int, tuple[int, ...]]:
+    """By order of a claimed use, the claimed uses whose outputs reach it: one that is not claimed hands its inputs on."""
+    kept = {use.order for use in uses}
+    through: dict[int, frozenset[int]] = {}
+    for use in m.uses:  # in the order of execution: what a use consumes came before it
+        found: set[int] = set()
+        for order in use.consumes:
+            found |= {order} if order in kept else through.get(order, frozenset())
+        through[use.order] = frozenset(found)
+    return {order: tuple(sorted(through[order])) for order in kept}
 
 
 def _instance(
@@ -107,7 +120,14 @@ def _shared(m: Interpreter, obj: ModuleObj, slots: list[Slot], name: Value) -> s
     return m.meant_shared.get(obj.id, "")
 
 
-def _use(m: Interpreter, use: RawUse, keys: dict[int, str], paths: dict[int, list[Slot]], root: ModuleObj) -> Use:
+def _use(
+    m: Interpreter,
+    use: RawUse,
+    keys: dict[int, str],
+    paths: dict[int, list[Slot]],
+    root: ModuleObj,
+    reaching: dict[int, tuple[int, ...]],
+) -> Use:
     return Use(
         use.order,
         keys[use.obj.id],
@@ -122,7 +142,7 @@ def _use(m: Interpreter, use: RawUse, keys: dict[int, str], paths: dict[int, lis
         use.recomputed is not None,
         use.recomputed,
         use.loop,
-        tuple(sorted(use.consumes)),
+        reaching[use.order],
     )
 
 
