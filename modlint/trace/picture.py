@@ -7,6 +7,7 @@ stay as long as there is room, those that change what is computed always.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from modlint.graph import StateClass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from modlint.trace.traced import TracedGraph
 
 ROOM = 64  # nodes of one drawing
+_CROWD = 2 * ROOM  # where more than that change what is computed
 _NUMBERS = 6  # on one edge
 
 COLOURS = {
@@ -37,16 +39,24 @@ OUTLINES = {
 PLAIN = "#9aa0a6"
 
 
+class Standing(Enum):
+    """Why a node is drawn as it is: reused itself, run again because the module around it is, or neither."""
+
+    PLAIN = "plain"
+    INSIDE = "inside"
+    REUSED = "reused"
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One instance: two lines of text, fill and outline; `reused` ones stand out. `depth` is that of its first call."""
+    """One instance: two lines of text, fill and outline; reused ones stand out. `depth` is that of its first call."""
 
     key: str
     title: str
     subtitle: str
     fill: str
     outline: str
-    reused: bool
+    standing: Standing
     depth: int
 
 
@@ -63,9 +73,10 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Nodes in the order of their first use, and edges."""
+    """Nodes in the order of their first use, and edges. `summary` is one line about the whole graph."""
 
     title: str
+    summary: str
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
 
@@ -87,10 +98,22 @@ def picture_of(graph: TracedGraph) -> Picture:
     nodes = tuple(_node(rows[key], depth[key], hidden.get(key, 0)) for key in depth)
     looks = {node.key: node for node in nodes}
     edges = tuple(
-        Edge(caller, callee, _numbers(numbers), looks[callee].outline, looks[callee].reused)
+        Edge(caller, callee, _numbers(numbers), looks[callee].outline, looks[callee].standing is Standing.REUSED)
         for (caller, callee), numbers in pairs.items()
     )
-    return Picture(graph.model, nodes, edges)
+    return Picture(graph.model, _summary(graph, rows, visible), nodes, edges)
+
+
+def _summary(graph: TracedGraph, rows: dict[str, Row], visible: set[str]) -> str:
+    reused = [row for row in rows.values() if row.judgement is not None and row.instance.key != "."]
+    loud = [row for row in reused if row.verdict is Verdict.CHANGES_SEMANTICS]
+    lost = sum(row.instance.key not in visible for row in loud)
+    way = "traced with torch.fx" if graph.tracer == "fx" else "recorded from one forward pass"
+    inputs = f" on {', '.join(graph.inputs.described)}" if graph.inputs is not None and graph.inputs.described else ""
+    many = "1 is reused" if len(reused) == 1 else f"{len(reused)} are reused"
+    change = f", {len(loud)} of them with an effect on what is computed" if loud else ""
+    missing = f" ({lost} of these not drawn)" if lost else ""
+    return f"{len(rows)} instances run, {many}{change}{missing}; {way}{inputs}"
 
 
 def _visible(rows: dict[str, Row]) -> set[str]:
@@ -104,7 +127,7 @@ def _visible(rows: dict[str, Row]) -> set[str]:
             found = {key for key, depth in depths.items() if depth <= limit} | kept
             if len(found) <= ROOM:
                 return found
-    return found
+    return {".", *sorted(loud, key=lambda key: depths[key])[:_CROWD]} if len(found) > _CROWD else found
 
 
 def _caller(graph: TracedGraph, use: Use, visible: set[str]) -> str | None:
@@ -125,13 +148,20 @@ def _hidden(rows: dict[str, Row], visible: set[str]) -> dict[str, int]:
 
 def _node(row: Row, depth: int, hidden: int) -> Node:
     instance = row.instance
-    reused = row.judgement is not None and row.instance.key != "."
-    title = instance.path or instance.type.rpartition(".")[2]
-    times = f" ×{row.executions}" if row.executions > 1 else ""
-    more = f" +{hidden}" if hidden else ""
-    outline = OUTLINES[row.verdict] if reused and row.verdict is not None else PLAIN
     name = instance.type.rpartition(".")[2]
-    return Node(instance.key, title + times, name + more, COLOURS[instance.state.kind], outline, reused, depth)
+    times = f" ×{row.executions}" if row.executions > 1 else ""
+    more = f"+{hidden}" if hidden else ""
+    subtitle = " ".join(part for part in (name if instance.path else "", more) if part)
+    standing = _standing(row)
+    outline = PLAIN if standing is Standing.PLAIN or row.verdict is None else OUTLINES[row.verdict]
+    fill = COLOURS[instance.state.kind]
+    return Node(instance.key, (instance.path or name) + times, subtitle, fill, outline, standing, depth)
+
+
+def _standing(row: Row) -> Standing:
+    if row.instance.key == "." or row.verdict is None:
+        return Standing.PLAIN
+    return Standing.INSIDE if row.judgement is None else Standing.REUSED
 
 
 def _numbers(numbers: list[int]) -> str:

@@ -13,7 +13,7 @@ from torch import nn
 
 import modlint
 from modlint.trace.drawing import dot, svg
-from modlint.trace.picture import ROOM, picture_of
+from modlint.trace.picture import ROOM, Standing, picture_of
 from modlint.trace.report import report_json, table
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ def test_the_drawings_number_the_uses_and_colour_states_and_verdicts(graph: Trac
     picture = picture_of(graph)
     nodes = {node.key: node for node in picture.nodes}
     assert (nodes["one.norm"].title, nodes["one.norm"].subtitle) == ("one.norm ×2", "BatchNorm1d")
-    assert nodes["one.norm"].reused and not nodes["one.fc"].reused
+    standing = {key: nodes[key].standing for key in ("one.norm", "one.fc", "head", "head.fc")}
+    assert list(standing.values()) == [Standing.REUSED, Standing.PLAIN, Standing.REUSED, Standing.INSIDE]
     assert nodes["one.norm"].outline != nodes["one.act"].outline
     assert len({nodes[key].fill for key in ("one.norm", "one.act", "one.fc")}) == 3
     numbers = [int(n) for edge in picture.edges for n in edge.label.split(", ")]
@@ -132,8 +133,10 @@ def test_the_drawings_number_the_uses_and_colour_states_and_verdicts(graph: Trac
     assert '"one" -> "one.norm" [label="4"' in source
     drawing = ElementTree.fromstring(svg(picture))
     texts = ["".join(text.itertext()) for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
-    assert {"Net", "one.norm ×2", "stateful", "changes-semantics"} <= set(texts)
-    assert len(list(drawing.iter("{http://www.w3.org/2000/svg}path"))) == len(picture.edges)
+    assert {"Net", "one.norm ×2", "stateful", "reused: changes-semantics"} <= set(texts)
+    assert len([path for path in drawing.iter("{http://www.w3.org/2000/svg}path") if path.get("marker-end")]) == len(
+        picture.edges
+    )
 
 
 def bottleneck(width: int) -> nn.Module:
@@ -151,9 +154,41 @@ def test_a_large_model_is_collapsed_by_path_and_what_changes_semantics_stays() -
     picture = picture_of(graph)
     assert len(graph.instances()) > 2 * ROOM
     assert len(picture.nodes) <= ROOM
-    (loud,) = [node for node in picture.nodes if node.reused and "BatchNorm2d" in node.subtitle]
+    (loud,) = [n for n in picture.nodes if n.standing is Standing.REUSED and "BatchNorm2d" in n.subtitle]
     assert loud.title == "3.5.9 ×2"
     shown = {node.key: node.subtitle for node in picture.nodes}
     assert re.fullmatch(r"Sequential \+\d+", shown["1.0"])
     hidden = sum(int(text.rpartition("+")[2]) for text in shown.values() if "+" in text)
     assert hidden + len(picture.nodes) == len([i for i in graph.instances() if graph.uses_of(i.key)])
+
+
+def test_the_svg_draws_an_instance_once_and_mentions_it_where_another_module_uses_it_again() -> None:
+    norm = nn.BatchNorm1d(4)
+    graph = modlint.trace(nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), norm) for _ in range(3))), torch.randn(3, 4))
+    picture = picture_of(graph)
+    assert picture.summary == (
+        "8 instances run, 1 is reused, 1 of them with an effect on what is computed; traced with torch.fx on 3x4"
+    )
+    drawing = ElementTree.fromstring(svg(picture))
+    name = "{http://www.w3.org/2000/svg}"
+    texts = ["".join(text.itertext()) for text in drawing.iter(f"{name}text")]
+    assert (texts.count("0.1 ×3"), texts.count("0.1")) == (1, 2)
+    tops = [float(box.get("y", 0)) for box in drawing.iter(f"{name}rect") if box.get("rx")]
+    assert len(tops) == 8 == len(set(tops))
+    bottom = float(drawing.get("height", 0))
+    assert all(float(text.get("y", 0)) < bottom for text in drawing.iter(f"{name}text"))
+
+
+def test_a_drawing_has_an_end_however_many_instances_change_semantics() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bn = nn.BatchNorm1d(2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.bn(self.bn(x))  # type: ignore[no-any-return]
+
+    picture = picture_of(modlint.trace(nn.Sequential(*(Twice() for _ in range(200))), torch.randn(3, 2)))
+    assert len(picture.nodes) == 2 * ROOM + 1
+    assert "200 are reused, 200 of them with an effect on what is computed (72 of these not drawn)" in picture.summary
+    assert len(svg(picture)) < 150_000
