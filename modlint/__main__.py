@@ -12,7 +12,30 @@ if TYPE_CHECKING:
 
 def main(argv: "Sequence[str] | None" = None) -> int:
     """Run the command line; returns the exit status."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = _answered(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        return _unprinted(error)
+
+
+def _unprinted(error: OSError) -> int:
+    """Stdout takes no more: its reader has left, which is its right, or the disk is full."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return 1
+    print(f"modlint: cannot write the output: {error.strerror}", file=sys.stderr)
+    return 2
+
+
+def _answered(arguments: "list[str]") -> int:
     if arguments in (["--version"], ["-V"], ["version"]):
         from modlint import __version__
 

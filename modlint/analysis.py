@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections import Counter
 from contextlib import contextmanager
@@ -279,6 +280,7 @@ class _Worker:
         cls, setup: Setup, blobs: dict[str, bytes], options: Options | None, mentions: MentionState | None
     ) -> None:
         rare_collections().__enter__()  # until the process ends
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked, which ends this one
         cls.sources = Sources(setup, blobs)
         if options is not None:
             cls.analyst = Analyst(cls.sources, options, Mentions(cls.sources, mentions))

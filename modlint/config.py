@@ -9,7 +9,7 @@ import difflib
 import json
 import os
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any
 
@@ -196,11 +196,19 @@ _BY_NAME = {key.name: key for key in KEYS}
 _TARGET_KEYS = tuple(field.name for field in fields(ModelTarget))
 
 
-def load(paths: list[str], explicit: str | None = None, isolated: bool = False) -> Config:
+def load(paths: list[str], explicit: str | None = None, isolated: bool = False, inline: tuple[str, ...] = ()) -> Config:
     """The configuration of a run over `paths`: that of `explicit`, or of the nearest pyproject.toml that has a section.
 
-    Raises ModlintError for a file that cannot be read, unknown keys and wrong types.
+    What `inline` says, as lines of TOML (`ignore = ["ML103"]`), goes before it. Raises ModlintError for a file that
+    cannot be read, unknown keys and wrong types.
     """
+    config = _from_file(paths, explicit, isolated)
+    for line in inline:
+        config = replace(config, **_values(_toml(line, line), line, os.getcwd()))
+    return config
+
+
+def _from_file(paths: list[str], explicit: str | None, isolated: bool) -> Config:
     start = common_folder(paths)
     if explicit is not None:
         return _parsed(os.path.abspath(explicit), required=True) or Config(root=_root(start))
@@ -253,13 +261,9 @@ def _parsed(file: str, required: bool = False) -> Config | None:
 
 
 def _section(data: bytes, shown: str, required: bool) -> dict[str, Any] | None:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
-        document = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        document = _toml(data.decode("utf-8"), shown)
+    except UnicodeDecodeError as error:
         raise ModlintError(f"is not valid TOML: {error}", file=shown) from error
     tool = document.get("tool", {})
     section = tool.get("modlint") if isinstance(tool, dict) else None
@@ -270,9 +274,25 @@ def _section(data: bytes, shown: str, required: bool) -> dict[str, Any] | None:
     return section
 
 
+def _toml(text: str, shown: str) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ModlintError(f"is not valid TOML: {error}", file=shown) from error
+
+
 def parse(table: dict[str, Any], file: str) -> Config:
     """The Config that the keys of `table` give; `file` is the pyproject.toml they stand in."""
-    shown = os.path.relpath(file)
+    folder = os.path.dirname(os.path.abspath(file))
+    return Config(root=folder, source=os.path.abspath(file), **_values(table, os.path.relpath(file), folder))
+
+
+def _values(table: dict[str, Any], shown: str, folder: str) -> dict[str, Any]:
+    """The attributes of a Config that a table names; paths are relative to `folder`. Raises ModlintError."""
     problems = []
     values: dict[str, Any] = {}
     for name, value in table.items():
@@ -286,13 +306,11 @@ def parse(table: dict[str, Any], file: str) -> Config:
             problems.append(str(error))
     if problems:
         raise ModlintError("; ".join(problems), file=shown)
-    folder = os.path.dirname(os.path.abspath(file))
-    for field in ("search_path", "states"):
-        values[field] = tuple(os.path.join(folder, path) for path in values.get(field, ()))
-    for field in ("baseline", "cache_dir"):
-        if field in values:
-            values[field] = os.path.join(folder, values[field])
-    return Config(root=folder, source=os.path.abspath(file), **values)
+    for field in {"search_path", "states"} & values.keys():
+        values[field] = tuple(os.path.join(folder, path) for path in values[field])
+    for field in {"baseline", "cache_dir"} & values.keys():
+        values[field] = os.path.join(folder, values[field])
+    return values
 
 
 class _WrongValue(Exception):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from modlint import ruleset
@@ -86,7 +87,7 @@ def findings_of(
     here = [item for item in merged(results) if file_of(item) in chosen]
     judged = map(suppressor.by_intent(locator), here)
     speaking = [item for item in judged if item.judgement.code in selected]
-    findings = [*unreadable(sources, linted, rules, selected), *located(speaking, rules, locator)]
+    findings = [*unreadable(sources, linted, rules, selected), *located(speaking, rules, locator, sources)]
     findings = suppressor.applied(findings, reused_rows(results, locator))
     return distinct(presented(sources, findings))
 
@@ -195,10 +196,11 @@ class Locator:
         return self._spans[file]
 
 
-def located(judged: list[Judged], rules: RuleSet, locator: Locator) -> list[Finding]:
+def located(judged: list[Judged], rules: RuleSet, locator: Locator, sources: Sources) -> list[Finding]:
     """The findings, each file located at once."""
     locator.prepare({p for item in judged for p in places_of(item.judgement) if isinstance(p, Site)})
-    findings = (finding_of(item.judgement, item.model, rules, locator) for item in judged)
+    shown = partial(_shown, sources)
+    findings = (finding_of(item.judgement, item.model, rules, locator, shown) for item in judged)
     return [finding for finding in findings if finding is not None]
 
 
@@ -239,14 +241,16 @@ def presented(sources: Sources, findings: list[Finding]) -> list[Finding]:
     return [_presented(sources, finding) for finding in findings]
 
 
-def _presented(sources: Sources, finding: Finding) -> Finding:
-    def shown(location: Location) -> Location:
-        try:
-            notebook = sources.notebook(location.filename)
-        except (OSError, ModlintError):
-            return location
-        return location if notebook is None else notebook.located(location)
+def _shown(sources: Sources, location: Location) -> Location:
+    try:
+        notebook = sources.notebook(location.filename)
+    except (OSError, ModlintError):
+        return location
+    return location if notebook is None else notebook.located(location)
 
+
+def _presented(sources: Sources, finding: Finding) -> Finding:
+    shown = partial(_shown, sources)
     return replace(
         finding,
         location=shown(finding.location),

@@ -30,8 +30,17 @@ _RANGE = frozenset({"min_val", "max_val", "min_vals", "max_vals", "histogram"})
 _SCALE = frozenset({"scale", "zero_point"})  # of a fake-quantiser; elsewhere the names mean anything
 
 
-def finding_of(judgement: Judgement, model: str, rules: RuleSet, locate: Callable[[Place], Location]) -> Finding | None:
-    """The finding of one judgement of the model's graph; None where no rule speaks."""
+def finding_of(
+    judgement: Judgement,
+    model: str,
+    rules: RuleSet,
+    locate: Callable[[Place], Location],
+    shown: Callable[[Location], Location] = lambda location: location,
+) -> Finding | None:
+    """The finding of one judgement of the model's graph; None where no rule speaks.
+
+    `shown` says how its message names a place (in a notebook by cell); its locations stay as `locate` gives them.
+    """
     if not judgement.code:
         return None
     rule = rules.rule(judgement.code)
@@ -39,7 +48,8 @@ def finding_of(judgement: Judgement, model: str, rules: RuleSet, locate: Callabl
     sites = _sites(judgement, locate)
     created = None if instance.created is None else locate(instance.created)
     location = _location(judgement, sites, created, locate)
-    finding = _finding(rule, location, rule.message(_variant(judgement), **_fields(judgement, sites, location)), model)
+    fields = _fields(judgement, _first(sites, location, shown))
+    finding = _finding(rule, location, rule.message(_variant(judgement), **fields), model)
     return replace(
         finding,
         module=_facts(instance),
@@ -62,7 +72,7 @@ def finding_at(
 def fingerprint(code: str, filename: str, model: str, subject: str, ordinal: int = 0) -> str:
     """A name of the finding that stays when lines move: 32 hex digits of SHA-256."""
     text = "\0".join((code, filename, model, subject, str(ordinal)))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def distinct(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -122,14 +132,14 @@ def _location(
     return created or _NOWHERE
 
 
-def _fields(judgement: Judgement, sites: tuple[UseSite, ...], location: Location) -> dict[str, str]:
+def _fields(judgement: Judgement, first: str) -> dict[str, str]:
     instance = judgement.instance
     names = dict.fromkeys(name for writer in _writers(judgement) for name in writer.own.writes)
     written = _listed([f"'{name}'" for name in names]) or "its attributes"
     return {
         "what": name_of(instance),
         "times": f"at least {judgement.count} times" if judgement.at_least else f"{judgement.count} times",
-        "first": _first(sites, location),
+        "first": first,
         "both": "both" if judgement.count == 2 and not judgement.at_least else "all",
         "children": _children(instance, judgement.children),
         "writes": written,
@@ -145,11 +155,12 @@ def _why(judgement: Judgement) -> str:
     return "a loop calls it" if looped else "one name, called again"
 
 
-def _first(sites: tuple[UseSite, ...], location: Location) -> str:
+def _first(sites: tuple[UseSite, ...], location: Location, shown: Callable[[Location], Location]) -> str:
     if not sites:
         return ""
-    first = sites[0].location
-    line = f"line {first.row}" if first.filename == location.filename else f"{first.filename}:{first.row}"
+    first = shown(sites[0].location)
+    here = first.filename == shown(location).filename
+    line = f"line {first.row}" if here else f"{first.filename}:{first.row}"
     return f" (first at {line})" if len(sites) > 1 else f" (at {line})"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
@@ -46,12 +47,20 @@ class Commands(click.Group):
         """Put `check` before arguments that name no command."""
         ctx.obj = list(args)
         if args and args[0] not in _COMMANDS and args[0] not in {"-h", "--help", "-V", "--version"}:
+            _suspect(args[0])
             args = ["check", *args]
         return super().parse_args(ctx, args)
 
     def get_help(self, ctx: click.Context) -> str:
         """The text that `--help` prints without click too."""
         return HELP.rstrip()
+
+
+def _suspect(word: str) -> None:
+    """Raise for what looks like a mistyped command and is no file."""
+    near = difflib.get_close_matches(word, _COMMANDS, n=1)
+    if near and not os.path.exists(word):
+        raise ModlintError(f"there is no command, file or folder {word!r}; did you mean {near[0]!r}?")
 
 
 main = Commands(
@@ -78,7 +87,4 @@ def run(arguments: list[str]) -> int:
     except ModlintError as error:
         click.echo(f"modlint: {error}", err=True)
         return 2
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     return status if isinstance(status, int) else 0

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modlint import ruleset
-from modlint.cli.options import cache_folder, check_options, default_jobs, overridden, settings_text
-from modlint.config import load
+from modlint.cli.options import cache_folder, check_options, default_jobs, loaded, settings_text
+from modlint.cli.output import shown, shown_name
 from modlint.errors import ModlintError
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 @click.pass_context
 def check(ctx: click.Context, /, paths: tuple[str, ...], **options: Any) -> int:
     """Lint files and folders (`.` when none is given). Imports neither torch nor your code."""
-    paths = paths or (".",)
-    stdin = paths == ("-",)
-    if "-" in paths and not stdin:
-        raise ModlintError("- stands for stdin and cannot be mixed with other paths")
-    where = [options["stdin_filename"] or "-"] if stdin else list(paths)
-    config = overridden(load(where, options["config_file"], options["isolated"]), options)
+    stdin = paths == ("-",) or (options["stdin_filename"] is not None and not paths)
+    if not stdin and ("-" in paths or options["stdin_filename"] is not None):
+        word = "-" if "-" in paths else "--stdin-filename"
+        raise ModlintError(f"{word} stands for stdin and cannot be mixed with other paths")
+    where = [options["stdin_filename"] or "-"] if stdin else list(paths or (".",))
+    config = loaded(where, options)
     if options["show_settings"] or options["show_files"]:
         return _show(config, where, options)
     return _linted(ctx, config, where, stdin, options)
@@ -42,7 +42,6 @@ def _show(config: Config, paths: list[str], options: dict[str, Any]) -> int:
         selected = ruleset.load().selected(config.select or None, config.extend_select, config.ignore)
         click.echo(settings_text(config, selected), nl=False)
     else:
-        from modlint.cli.output import shown_name
         from modlint.syntax.files import find
 
         for file in find(paths, config).files:
@@ -61,11 +60,12 @@ def _linted(ctx: click.Context, config: Config, paths: list[str], stdin: bool, o
         from modlint.cli.add_ignore import add_ignores
 
         return add_ignores(report, config.root)
-    text = _rendered(report, config, options)
+    name = _format(config, options)
+    output = _encoded(_rendered(report, name, config, options), name, options["output_file"])
     status = 2 if outcome.faults else 1 if report.failed and not options["exit_zero"] else 0
-    _write(text, options["output_file"])
+    _write(output, options["output_file"])
     if _repeatable(outcome, stdin, options):
-        _record(ctx.obj if isinstance(ctx.obj, list) else [], config, outcome, status, text)
+        _record(ctx.obj if isinstance(ctx.obj, list) else [], config, outcome, status, output)
     return status
 
 
@@ -89,7 +89,7 @@ def _run(config: Config, paths: list[str], stdin: bool, options: dict[str, Any])
 def _filtered(report: Report, config: Config, options: dict[str, Any]) -> Report:
     """The findings that are left by --since and the baseline."""
     findings = report.findings
-    if options["since"]:
+    if options["since"] is not None:
         from modlint.cli.since import touched
 
         findings = touched(findings, options["since"], config.root)
@@ -102,17 +102,24 @@ def _filtered(report: Report, config: Config, options: dict[str, Any]) -> Report
             )
         if options["write_baseline"]:
             baseline.write(config.baseline, findings)
+            known = f"{len(findings)} finding{'' if len(findings) == 1 else 's'}"
+            click.echo(f"modlint: wrote {known} to {shown_name(config.baseline)}", err=True)
         findings = baseline.unknown(config.baseline, findings)
     return replace(report, findings=findings)
 
 
-def _rendered(report: Report, config: Config, options: dict[str, Any]) -> str:
-    from modlint.cli.output import shown
+def _on_terminal(options: dict[str, Any]) -> bool:
+    return options["output_file"] is None and sys.stdout.isatty()
+
+
+def _format(config: Config, options: dict[str, Any]) -> str:
+    return config.output_format or ("full" if _on_terminal(options) else "concise")
+
+
+def _rendered(report: Report, name: str, config: Config, options: dict[str, Any]) -> str:
     from modlint.reporters import reporter
 
-    terminal = options["output_file"] is None and sys.stdout.isatty()
-    name = config.output_format or ("full" if terminal else "concise")
-    report = replace(shown(report, config.root), color=_color(terminal))
+    report = replace(shown(report, config.root), color=_color(_on_terminal(options)))
     if options["statistics"]:
         from modlint.reporters import statistics
 
@@ -127,14 +134,24 @@ def _color(terminal: bool) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or (terminal and os.environ.get("TERM") != "dumb")
 
 
-def _write(text: str, file: str | None) -> None:
+_FOR_PEOPLE = frozenset({"full", "concise", "github"})
+
+
+def _encoded(text: str, name: str, file: str | None) -> bytes:
+    """JSON and XML are UTF-8 wherever they go; what people read on stdout is in the encoding of the terminal."""
+    encoding = sys.stdout.encoding if file is None and name in _FOR_PEOPLE else None
+    return text.encode(encoding or "utf-8", "backslashreplace")
+
+
+def _write(output: bytes, file: str | None) -> None:
     if file is None:
-        sys.stdout.write(text)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(output)
         sys.stdout.flush()
         return
     try:
-        with open(file, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-            stream.write(text)
+        with open(file, "wb") as stream:
+            stream.write(output)
     except OSError as error:
         raise ModlintError(f"cannot write the output: {error.strerror}", file=file) from error
 
@@ -147,12 +164,11 @@ def _repeatable(outcome: Outcome, stdin: bool, options: dict[str, Any]) -> bool:
     return not (stdin or outcome.faults or not outcome.files or any(options[name] for name in _UNREPEATABLE))
 
 
-def _record(arguments: list[str], config: Config, outcome: Outcome, status: int, text: str) -> None:
+def _record(arguments: list[str], config: Config, outcome: Outcome, status: int, output: bytes) -> None:
     from modlint.cache import Cache, nearest, run_key
 
     folder = cache_folder(config)
     if nearest(os.getcwd()) != folder:
         return
     watched = [*outcome.watched, *filter(None, [config.source, config.baseline])]
-    output = text.encode(sys.stdout.encoding or "utf-8", "backslashreplace")
     Cache(folder).record(run_key(arguments), watched, status, output)

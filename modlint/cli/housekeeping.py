@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 
 import click
@@ -21,7 +22,10 @@ def config(name: str | None) -> None:
         return
     found = next((key for key in KEYS if key.name == name), None)
     if found is None:
-        raise ModlintError(f"there is no key {name!r}; `modlint config` lists them: {', '.join(k.name for k in KEYS)}")
+        names = [key.name for key in KEYS]
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"`modlint config` lists them: {', '.join(names)}"
+        raise ModlintError(f"there is no key {name!r}; {hint}")
     click.echo(_described(found), nl=False)
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modlint.config import CACHE_DIR, FORMATS
+from modlint.config import CACHE_DIR, FORMATS, load
+from modlint.errors import ModlintError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,11 @@ _OPTIONS = (
     ),
     click.option("-o", "--output-file", type=click.Path(dir_okay=False), help="Write to this file instead of stdout."),
     click.option(
-        "--config", "config_file", metavar="FILE", help="Read this file instead of the nearest pyproject.toml."
+        "--config",
+        "configured",
+        multiple=True,
+        metavar="FILE|KEY=VALUE",
+        help="Read this file instead of the nearest pyproject.toml, or set one key: 'ignore = [\"ML103\"]'.",
     ),
     click.option("--isolated", is_flag=True, help="Read no configuration."),
     _many("--exclude", metavar="GLOBS", help="Files and folders not to search, in place of the configured ones."),
@@ -72,6 +77,16 @@ def check_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def loaded(paths: list[str], options: dict[str, Any]) -> Config:
+    """The configuration of a run: of a file, then what `--config` sets, then what the other options say."""
+    given = options["configured"]
+    files = [text for text in given if "=" not in text or os.path.exists(text)]
+    if len(files) > 1:
+        raise ModlintError(f"--config reads one file, and {' and '.join(files)} are given; settings are KEY=VALUE")
+    inline = tuple(text for text in given if text not in files)
+    return overridden(load(paths, files[0] if files else None, options["isolated"], inline), options)
 
 
 def overridden(config: Config, options: dict[str, Any]) -> Config:

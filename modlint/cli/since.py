@@ -53,9 +53,12 @@ def changed_rows(revision: str, root: str) -> dict[str, tuple[int, ...]]:
         "--no-ext-diff",
         "--no-renames",
         "--relative",
+        "--submodule=diff",
         "--src-prefix=a/",
         "--dst-prefix=b/",
     ]
+    if not _git_answers(root):
+        raise ModlintError(f"--since needs a git repository, and {os.path.relpath(root)} is in none")
     changed: dict[str, list[int]] = {}
     rows: list[int] = []
     for line in _git(root, "-c", "core.quotePath=false", "diff", *options, revision, "--").split(b"\n"):
@@ -72,12 +75,20 @@ def _untracked(root: str) -> frozenset[str]:
     return frozenset(os.fsdecode(name) for name in listed.split(b"\0") if name)
 
 
+def _git_answers(root: str) -> bool:
+    return _run(root, "rev-parse", "--git-dir").returncode == 0
+
+
 def _git(root: str, *arguments: str) -> bytes:
-    try:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)
-    except FileNotFoundError as error:
-        raise ModlintError("--since needs git, which is not installed") from error
+    done = _run(root, *arguments)
     if done.returncode:
         reason = done.stderr.decode("utf-8", "replace").strip().split("\n")[0]
         raise ModlintError(f"--since: git says: {reason}")
     return done.stdout
+
+
+def _run(root: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)
+    except FileNotFoundError as error:
+        raise ModlintError("--since needs git, which is not installed") from error

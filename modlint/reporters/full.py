@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from modlint.reporters.words import Step, story, summary
+from modlint.reporters.words import Step, printable, story, summary
 
 if TYPE_CHECKING:
     from modlint.findings import Finding, Report
@@ -29,7 +29,7 @@ def _finding(finding: Finding, report: Report) -> str:
     head = f"{paint(finding.code, _BOLD + ';' + _COLORS[severity])} {paint(severity, _COLORS[severity])}: "
     steps, left_out = _steps(finding)
     width = max((len(str(step.location.row)) for step in steps), default=1)
-    lines = [head + paint(finding.message, _BOLD)]
+    lines = [head + paint(printable(finding.message), _BOLD)]
     previous: Location | None = None
     for step in steps:
         lines += _excerpt(step, finding, previous, width, report)
@@ -67,7 +67,7 @@ def _excerpt(step: Step, finding: Finding, previous: Location | None, width: int
         arrow = "-->" if previous is None else ":::"
         # The first arrow names the place of the finding, whatever is shown first: that is what terminals link.
         place = finding.location if previous is None else location
-        lines.append(f"{margin}{paint(arrow, _BLUE)} {place.filename}:{place.row}:{place.column}")
+        lines.append(f"{margin}{paint(arrow, _BLUE)} {printable(place.filename)}:{place.row}:{place.column}")
         lines.append(f"{margin} {bar}")
     elif location.row > previous.row + 1:
         lines.append(paint("...", _BLUE))

@@ -103,4 +103,4 @@ def _location(location: Location) -> dict[str, Any]:
 def _artifact(filename: str) -> dict[str, str]:
     if os.path.isabs(filename):
         return {"uri": PurePath(filename).as_uri()}
-    return {"uri": quote(filename.replace(os.sep, "/")), "uriBaseId": "%SRCROOT%"}
+    return {"uri": quote(os.fsencode(filename.replace(os.sep, "/"))), "uriBaseId": "%SRCROOT%"}

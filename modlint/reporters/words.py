@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from modlint.findings import Finding, Report
     from modlint.graph.model import Location
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CELL = re.compile(r"(.*\.ipynb):cell (\d+)", re.DOTALL)
 
 
@@ -34,6 +35,11 @@ def file_and_cell(filename: str) -> tuple[str, int | None]:
     """A file name as its path and, in a notebook, the number of the cell."""
     match = _CELL.fullmatch(filename)
     return (filename, None) if match is None else (match[1], int(match[2]))
+
+
+def printable(text: str) -> str:
+    """A text on one line: a file's name may hold line ends and what moves a terminal's cursor."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def summary(report: Report) -> str:

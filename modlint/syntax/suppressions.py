@@ -1,6 +1,7 @@
 """Source bytes -> the directives in its comments: what is suppressed where, and where sharing is said to be meant.
 
-# modlint: ignore[ML101] -- reason        this line, or the next line of code when the comment stands alone
+# modlint: ignore[ML101] -- reason        this line, or the next line of code when the comment stands alone, with
+#                                         what strings and backslashes join to it
 # modlint: ignore -- reason               every rule
 # modlint: ignore-file[ML101] -- reason   the whole file
 # modlint: shared -- reason               the intent mark: this creation or use is shared on purpose
@@ -15,6 +16,8 @@ import tokenize
 from dataclasses import dataclass
 from enum import Enum
 
+from modlint.syntax.text import rows_without_room
+
 _QUICK = re.compile(rb"modlint:|noqa[^\n]*ML\d", re.IGNORECASE)
 _OWN = re.compile(r"#\s*modlint:\s*([A-Za-z-]*)\s*(?:\[([^\]]*)\])?")
 _NOQA = re.compile(r"#\s*noqa\s*:\s*([A-Z]+[0-9]+(?:[\s,]+[A-Z]+[0-9]+)*)", re.IGNORECASE)
@@ -24,7 +27,9 @@ _OF_SHARING = re.compile(
     re.IGNORECASE,
 )
 _CODE = re.compile(r"ML\d+")
-_SKIPPED = frozenset({tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.COMMENT, tokenize.ENCODING})
+_SKIPPED = frozenset(
+    {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.COMMENT, tokenize.ENCODING}
+)
 
 
 class Action(str, Enum):
@@ -78,22 +83,27 @@ def directives(data: bytes) -> tuple[Directive, ...]:
         return ()
     found: list[Directive] = []
     waiting: list[Directive] = []
-    statement = 0  # row on which the statement that is being read began
     try:
         for token in tokenize.tokenize(io.BytesIO(data).readline):
             if token.type == tokenize.COMMENT:
                 alone = not token.line[: token.start[1]].strip()
                 for directive in _read(token):
-                    (waiting if alone and statement == 0 else found).append(directive)
-            elif token.type == tokenize.NEWLINE:
-                statement = 0
-            elif token.type not in _SKIPPED and statement == 0:
-                statement = token.start[0]
-                found.extend(_for_row(directive, statement) for directive in waiting)
+                    (waiting if alone else found).append(directive)
+            elif waiting and token.type not in _SKIPPED:
+                last = _joined(data, token.start[0])
+                found.extend(_for_row(directive, last) for directive in waiting)
                 waiting.clear()
     except (tokenize.TokenError, SyntaxError):
         pass  # what was read until the fault counts; the file itself is ML901
     return tuple(sorted([*found, *waiting], key=lambda directive: (directive.row, directive.column)))
+
+
+def _joined(data: bytes, row: int) -> int:
+    """The last of the rows that strings and backslashes join to a row: no comment can stand between them."""
+    full = rows_without_room(data)
+    while row in full:
+        row += 1
+    return row
 
 
 def _for_row(directive: Directive, row: int) -> Directive:

@@ -33,19 +33,32 @@ def lines_with_ends(text: str) -> list[tuple[str, str]]:
 
 
 def row_for_comment(data: bytes, first: int, last: int) -> tuple[int, bool]:
-    """Where a comment for the rows `first` to `last` goes: at the end of a row, or (True) on a new line above it."""
+    """Where a comment for the rows `first` to `last` goes: at the end of a row, or (True) on a new line above it.
+
+    A new line above stands before everything that is joined to the row by strings and backslashes.
+    """
     full = rows_without_room(data)
-    row = next((row for row in range(first, last + 1) if row not in full), None)
-    return (first, True) if row is None else (row, False)
+    for row in range(first, last + 1):
+        if row not in full:
+            return row, False
+    while first - 1 in full:
+        first -= 1
+    return first, True
 
 
 def rows_without_room(data: bytes) -> frozenset[int]:
     """Rows at whose end no comment can stand: inside of a string, or before a continuation."""
     rows = {row for row, line in enumerate(lines_of(data), start=1) if line.rstrip().endswith("\\")}
+    opened: list[int] = []  # rows on which f-strings start, where the tokenizer takes them apart (Python 3.12)
     try:
         for token in tokenize.tokenize(io.BytesIO(data).readline):
-            if token.start[0] != token.end[0] and token.type not in {tokenize.NEWLINE, tokenize.NL}:
-                rows.update(range(token.start[0], token.end[0]))
+            start, kind = token.start[0], tokenize.tok_name[token.type]
+            if kind.endswith("STRING_START"):
+                opened.append(start)
+            elif kind.endswith("STRING_END"):
+                start = opened.pop()
+            if token.type not in {tokenize.NEWLINE, tokenize.NL}:
+                rows.update(range(start, token.end[0]))
     except (tokenize.TokenError, SyntaxError):
         pass  # nothing is known of the rest, which is ML901 anyway
     return frozenset(rows)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pytest
 
 from cli.conftest import NOISY, SILENT, TIED
+from modlint.config import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +62,14 @@ def test_exit_zero(project: Path, run: Callable[..., Done]) -> None:
         pytest.param(["src", "--output-format", "xml"], "'xml' is not one of", id="a format that does not exist"),
         pytest.param(["src", "--config", "none.toml"], "cannot read the configuration", id="no such configuration"),
         pytest.param(["src", "--write-baseline"], "give --baseline FILE", id="a baseline without a name"),
-        pytest.param(["src", "--since", "no-such-revision"], "--since: git says", id="a revision that does not exist"),
+        pytest.param(["src", "--since", "HEAD"], "--since needs a git repository", id="no git repository"),
+        pytest.param(
+            ["--stdin-filename", "a.py", "src"], "name stands for stdin", id="a name for no stdin"
+        ),
+        pytest.param(["chek", "src"], "did you mean 'check'?", id="a command that is mistyped"),
+        pytest.param(["src", "--config", "ignroe = []"], "did you mean 'ignore'?", id="a key that is mistyped"),
+        pytest.param(["src", "--config", "ignore = ["], "is not valid TOML", id="a setting that is no TOML"),
+        pytest.param(["src", "--config", "a.toml", "--config", "b.toml"], "reads one file", id="two configurations"),
         pytest.param(["src", "-o", "none/out.txt"], "cannot write the output", id="an output file without a folder"),
     ],
 )
@@ -137,6 +151,24 @@ def test_stdin_is_linted_under_its_file_name(project: Path, run: Callable[..., D
     assert done.out == LINE.replace("net.py", "new.py")
     assert run("-", "--stdin-filename", "src/net.py", stdin=SILENT.encode()).status == 0
     assert run("-", stdin=NOISY.encode()).out.startswith("-:11:13: error: ML101")
+
+
+def test_stdin_is_read_when_only_its_file_name_is_given(project: Path, run: Callable[..., Done]) -> None:
+    done = run("--stdin-filename", "src/new.py", stdin=NOISY.encode())
+    assert done.out == LINE.replace("net.py", "new.py")
+
+
+def test_a_setting_on_the_command_line_goes_before_the_file_and_after_the_options(
+    project: Path, run: Callable[..., Done]
+) -> None:
+    (project / "pyproject.toml").write_text('[tool.modlint]\nignore = ["ML2"]\noutput-format = "json"\n')
+    assert run("src", "--config", "output-format = 'concise'").out == LINE
+    assert run("src", "--config", 'ignore = ["ML101"]').out == "[]\n"
+    (project / "other.toml").write_text('ignore = ["ML101"]\n')
+    assert run("src", "--config", "other.toml", "--config", "ignore = []").out == LINE
+    assert run("src", "--config", "output-format = 'json'", "--output-format", "concise").out == LINE
+    (project / "ruleset=1.toml").write_text('ignore = ["ML101"]\n')  # a file, for all its name
+    assert run("src", "--config", "ruleset=1.toml").out == ""
 
 
 def test_stdin_honours_exclusion_when_it_is_forced(project: Path, run: Callable[..., Done]) -> None:
@@ -236,3 +268,108 @@ def test_columns_after_characters_beyond_the_basic_plane_and_tabs(project: Path,
     (finding,) = json.loads(run("src/net.py", "--output-format", "json").out)
     assert finding["location"] == {"row": 11, "column": 12}
     assert finding["end_location"] == {"row": 11, "column": 22}
+
+
+@pytest.mark.parametrize("name", ["a b.py", "c:d.py", "é😀.py", "new\nline.py", "-x.py", "100%.py", "#.py", "q'\".py"])
+def test_file_names_that_are_hard_to_write_down(project: Path, run: Callable[..., Done], name: str) -> None:
+    (project / "src" / "net.py").rename(project / name)
+    shown = name.replace("\n", "\\n")
+    assert run(".").out == LINE.replace("src/net.py", shown)
+    assert f"--> {shown}:11:13\n" in run(".", "--output-format", "full").out
+    assert run("--", name).out == run(".").out
+    assert len(run(".", "--output-format", "github").out.splitlines()) == 1
+    (entry,) = json.loads(run(".", "--output-format", "json").out)
+    assert entry["filename"] == name
+    (result,) = json.loads(run(".", "--output-format", "sarif").out)["runs"][0]["results"]
+    uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert unquote(uri) == name and not set(uri) & set(" :#\n")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_name_that_is_not_text(project: Path, run: Callable[..., Done], name: str) -> None:
+    """Where the locale is C, any name beyond ASCII is of this kind."""
+    os.rename(project / "src" / "net.py", os.fsencode(project / "src") + b"/n\xe9t.py")
+    done = run("src", "--output-format", name)
+    assert (done.status, done.err) == (1, "")
+    if name == "json":
+        assert json.loads(done.out)[0]["filename"] == "src/n\udce9t.py"
+    if name == "sarif":
+        assert '"uri": "src/n%E9t.py"' in done.out
+
+
+@pytest.mark.parametrize("name", ["json", "sarif", "gitlab", "rdjson", "junit", "full", "concise"])
+def test_json_and_xml_are_utf8_on_a_terminal_that_is_not(project: Path, name: str) -> None:
+    (project / "src" / "net.py").rename(project / "src" / "é😀.py")
+    command = [sys.executable, "-m", "modlint", "src", "--output-format", name]
+    outputs = []
+    for _ in range(2):  # the second time from the cache
+        old = time.time() - 60
+        os.utime(project / "src" / "é😀.py", (old, old))
+        environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+        outputs.append(subprocess.run(command, capture_output=True, env=environment, check=False).stdout)
+    assert outputs[0] == outputs[1]
+    if name in {"full", "concise"}:
+        assert "é\\U0001f600.py" in outputs[0].decode("cp1252")
+    else:
+        text = outputs[0].decode("utf-8")
+        assert "é😀.py" in text or "%C3%A9%F0%9F%98%80.py" in text
+
+
+def test_the_locale_of_c(project: Path) -> None:
+    (project / "src" / "net.py").rename(project / "src" / "é.py")
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "modlint", "src"]
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert b".py:11:13: error: ML101" in done.stdout
+
+
+def test_the_lines_that_a_message_names_are_those_of_the_cell(project: Path, run: Callable[..., Done]) -> None:
+    head, _, body = NOISY.partition("\n\n\n")
+    cells = [{"cell_type": "code", "source": text} for text in (head, body)]
+    (project / "walk.ipynb").write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
+    assert "(first at line 7)" in run("walk.ipynb").out
+
+
+def test_a_fingerprint_stays_when_lines_move_and_siblings_are_renamed(project: Path, run: Callable[..., Done]) -> None:
+    net = project / "src" / "net.py"
+    two = NOISY.replace("        x = self.bn(x)\n", "        x = self.bn(x)\n        x = self.other(x)\n").replace(
+        "        self.bn =", "        self.other = nn.BatchNorm2d(8)\n        self.bn ="
+    )
+
+    def fingerprints() -> dict[str, str]:
+        entries = json.loads(run("src", "--output-format", "json").out)
+        return {entry["module"]["path"]: entry["fingerprint"] for entry in entries}
+
+    net.write_text(two)
+    before = fingerprints()
+    assert set(before) == {"bn", "other"}
+    net.write_text("# moved\n\n" + two.replace("self.other", "self.renamed"))
+    assert fingerprints()["bn"] == before["bn"]
+    net.write_text(NOISY)
+    assert fingerprints() == {"bn": before["bn"]}
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["src"], ["rule", "--all"], ["--version"], ["src", "-o", "/dev/full"]])
+def test_a_full_disk_is_told_in_one_line(project: Path, arguments: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-m", "modlint", *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith("cannot write the output: No space left on device\n")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT to a group of processes")
+@pytest.mark.parametrize("jobs", ["-j1", "-j2"])
+def test_an_interrupt_is_no_traceback(project: Path, jobs: str) -> None:
+    for number in range(60):
+        (project / "src" / f"n{number}.py").write_text(NOISY * 10)
+    command = [sys.executable, "-m", "modlint", "src", jobs, "--no-cache"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    time.sleep(0.8)
+    assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err.strip()) == (130, b"", b"")

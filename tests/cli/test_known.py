@@ -126,3 +126,51 @@ def test_since_counts_both_sides_of_a_removal(repository: Path, run: Callable[..
 def test_since_cannot_be_used_to_pass_options_to_git(repository: Path, run: Callable[..., Done]) -> None:
     done = run("src", "--since=--output=pwned")
     assert done.status == 2 and not (repository / "pwned").exists()
+
+
+def test_since_an_empty_revision_is_a_mistake(repository: Path, run: Callable[..., Done]) -> None:
+    """`--since "$BASE"` with a variable that is not set must not pass for a run without `--since`."""
+    done = run("src", "--since", "")
+    assert done.status == 2 and "--since: git says" in done.err
+
+
+def test_since_a_file_that_was_renamed_is_new(repository: Path, run: Callable[..., Done]) -> None:
+    git(repository, "mv", "src/net.py", "src/other.py")
+    assert run("src", "--since", "HEAD").out.startswith("src/other.py:11:13: error: ML101")
+    git(repository, "commit", "--quiet", "-m", "renamed")
+    git(repository, "checkout", "--quiet", "--detach")
+    assert run("src", "--since", "HEAD").out == ""
+
+
+def test_since_sees_changes_in_submodules(
+    repository: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "net.py").write_text(NOISY)
+    git(other, "init", "--quiet")
+    git(other, "add", ".")
+    git(other, "commit", "--quiet", "-m", "start")
+    git(repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "src/vendored")
+    git(repository, "commit", "--quiet", "-m", "a submodule")
+    assert run("src", "--since", "HEAD").out == ""
+    (repository / "src" / "vendored" / "net.py").write_text(NOISY.replace("(8)", "(9)"))
+    assert run("src", "--since", "HEAD").out.startswith("src/vendored/net.py:11:13: error: ML101")
+    monkeypatch.chdir(repository / "src")
+    assert run("--since", "HEAD").out.startswith("vendored/net.py:11:13: error: ML101")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("diff.noprefix", "true"),
+        ("diff.mnemonicPrefix", "true"),
+        ("color.ui", "always"),
+        ("diff.external", "echo"),
+        ("diff.submodule", "log"),
+    ],
+)
+def test_since_whatever_git_is_configured_to(repository: Path, run: Callable[..., Done], name: str, value: str) -> None:
+    git(repository, "config", name, value)
+    (repository / "src" / "net.py").write_text(NOISY.replace("(8)", "(9)"))
+    assert "ML101" in run("src", "--since", "HEAD").out

@@ -129,3 +129,50 @@ def test_add_ignore_finds_room_beside_strings_and_continuations(project: Path, r
     net.write_text(NOISY.replace(SECOND, "        x = \\\n            self.bn(x)\n        return"))
     run("src", "--add-ignore")
     assert run("src").status == 0
+
+
+JOINED = """\
+        x = self.bn(x) + \\
+            self.bn(x) + \\
+            x
+        x = f(
+            \'\'\'
+            \'\'\', self.b2(x), \'\'\'
+            \'\'\', self.b2(x), \'\'\'
+            \'\'\')
+        x = self.b3(x); x = (
+            self.b3(x)  # why
+        )  # noqa: E501
+        return x
+"""
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_add_ignore_in_the_middle_of_joined_lines(project: Path, run: Callable[..., Done], newline: str) -> None:
+    """No comment can stand between lines that strings or backslashes join; it goes above all of them."""
+    made = "        self.bn, self.b2, self.b3 = (nn.BatchNorm2d(8) for _ in range(3))\n"
+    head = NOISY.partition("        x = self.bn(x)\n")[0].replace("        self.bn = nn.BatchNorm2d(8)\n", made)
+    net = project / "src" / "net.py"
+    net.write_bytes((head + JOINED).replace("\n", newline).encode())
+    before = found(run)
+    assert [code for code, _ in before] == ["ML101"] * 3
+    run("src", "--add-ignore")
+    assert found(run) == []
+    text = net.read_bytes().decode()
+    lines = text.split(newline)
+    assert lines[9:12] == ["        # modlint: ignore[ML101]", *JOINED.split("\n")[:2]]
+    assert lines[14] == "            # modlint: ignore[ML101]" and lines[15].strip() == "'''"
+    assert "            self.b3(x)  # why  # modlint: ignore[ML101]" in lines
+    assert all(line.count("\n") == 0 for line in lines)
+    run("src", "--add-ignore")
+    assert net.read_bytes().decode() == text
+
+
+def test_add_ignore_leaves_notebooks_alone_and_says_so(project: Path, run: Callable[..., Done]) -> None:
+    cells = [{"cell_type": "code", "source": NOISY}]
+    notebook = project / "src" / "walk.ipynb"
+    notebook.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
+    before = notebook.read_bytes()
+    done = run("src/walk.ipynb", "--add-ignore")
+    assert done.out == "Added 0 suppressions.\n" and "suppressions are not added to notebooks" in done.err
+    assert notebook.read_bytes() == before

@@ -53,6 +53,26 @@ def test_a_comment_that_stands_alone_speaks_for_the_next_line_of_code() -> None:
     assert found.speaks_for(5, 6) and not found.speaks_for(6, 6)
 
 
+@pytest.mark.parametrize(
+    ("after", "rows"),
+    [
+        pytest.param("x = a + \\\n    b + \\\n    c\nd\n", (1, 4), id="backslashes"),
+        pytest.param('x = """\n\n""" + b\nd\n', (1, 4), id="a string of several lines"),
+        pytest.param('x = f"""{\na\n}"""\nd\n', (1, 4), id="an f-string of several lines"),
+        pytest.param("x = f(\n    b)\nd\n", (1, 2), id="a bracket, in which comments can stand"),
+    ],
+)
+def test_a_comment_that_stands_alone_speaks_for_what_is_joined_to_the_next_line(
+    after: str, rows: tuple[int, int]
+) -> None:
+    assert only(f"# modlint: ignore[ML101]\n{after}").rows == rows
+
+
+def test_a_comment_that_stands_alone_inside_of_a_call_speaks_for_the_next_line_of_code() -> None:
+    found = only("x = f(\n    a,\n    # modlint: ignore[ML101]\n    # more\n    b,\n    c,\n)\n")
+    assert found.rows == (3, 5)
+
+
 def test_two_directives_in_one_comment() -> None:
     found = directives(b"x = 1  # modlint: shared -- a  # noqa: ML101\n")
     assert [d.action for d in found] == [Action.SHARED, Action.IGNORE]
