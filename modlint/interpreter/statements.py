@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.values import Value
 
+_MOVES = frozenset(
+    {"to", "cuda", "cpu", "type", "type_as", "float", "half", "double", "bfloat16", "contiguous", "detach", "clone"}
+)
 LONGEST = 64  # iterations that are run one by one; the last of them stands for the rest
 
 
@@ -58,6 +61,8 @@ def _assign(m: Interpreter, s: ir.Assign, frame: Frame, loop: Loop | None) -> No
         m.updated = (target.value.id, target.name) if isinstance(target.value, ir.Name) else None
     value = evaluate(m, s.value, frame)
     m.updated = before
+    if update and m.run is not None and _moves(s.targets[0], s.value):
+        return
     for target in s.targets:
         assign(m, target, value, frame, s.value, update)
 
@@ -69,6 +74,13 @@ def _updates(target: ir.Attr, value: object) -> bool:
     if isinstance(value, ir.Lambda):
         return False
     return isinstance(value, tuple) and any(_updates(target, part) for part in value if isinstance(part, tuple))
+
+
+def _moves(target: ir.Expr, value: ir.Expr) -> bool:
+    """Whether `self.x = self.x.to(...)` keeps what `self.x` is and changes its place or type at most."""
+    while isinstance(value, ir.Call) and isinstance(value.func, ir.Attr) and value.func.name in _MOVES:
+        value = value.func.value
+    return isinstance(target, ir.Attr) and isinstance(value, ir.Attr) and _updates(target, value)
 
 
 def _ann_assign(m: Interpreter, s: ir.AnnAssign, frame: Frame, loop: Loop | None) -> None:
