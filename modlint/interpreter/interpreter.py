@@ -482,7 +482,8 @@ class Interpreter(Machine):
         return known[1]
 
     def name_module(self, value: Value, name: str) -> None:
-        """A local variable names the module that it holds; the name may say that it is shared."""
+        """A local variable names the module that it holds; the name, or what decides it, may say that it is shared."""
+        self._mean(value)
         if isinstance(value, ModuleObj) and cues.speaks(name):
             self.meant_shared.setdefault(value.id, f"the name {name!r}")
 
