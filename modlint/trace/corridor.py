@@ -48,6 +48,11 @@ class Pass:
         for call in self.calls:
             self.live.include(call.module)
 
+    def outside(self) -> list[torch.nn.Module]:
+        """The modules that ran and are no part of the model."""
+        inside = set(map(id, self.live.root.modules()))
+        return [call.module for call in self.calls if id(call.module) not in inside]
+
     def counts(self) -> Counter[str]:
         """Executions by the instance's key."""
         return Counter(self.live.key(call.module) for call in self.calls)
@@ -67,7 +72,7 @@ def trace_model(
         symbolic, traced = symbolic_pass(live, given)
         if symbolic is not None and not traced.touched:
             if inputs is not None and inputs.origin != "synthesised":
-                tried(model, inputs)
+                tried(model, inputs, symbolic.outside())
             return _graph(symbolic, given, target, "")
         if given is None:
             raise missing or LogicError("no inputs and no reason")

@@ -113,6 +113,11 @@ class Inputs:
         return Inputs(args, tuple(kwargs.items()), self.described, self.origin)
 
 
+def running(model: torch.nn.Module, inputs: Inputs) -> str:
+    """What is done when the model runs on the inputs, for messages."""
+    return f"the forward pass of {type(model).__name__} on {', '.join(inputs.described) or 'no arguments'}"
+
+
 def varied(inputs: Inputs, seed: int = 1) -> Inputs:
     """Other values of the same shapes, types and scale; integers, which may be indices, are turned round instead."""
     generator = seeded(seed)

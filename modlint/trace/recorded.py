@@ -18,6 +18,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from modlint.trace.calls import Call, Observer, Recorder, instance_methods, written_by_function
+from modlint.trace.inputs import running
 from modlint.trace.isolate import Snapshot
 from modlint.trace.tensors import tensors_in
 from modlint.trace.users import user_code
@@ -35,8 +36,7 @@ def record(model: torch.nn.Module, inputs: Inputs, observer: Observer | None = N
     level) are restored. Raises UserCodeError when the forward raises.
     """
     recorder = Recorder(TensorFlow(), observer=observer)
-    doing = f"the forward pass of {type(model).__name__} on {', '.join(inputs.described) or 'no arguments'}"
-    with watching(model, recorder), user_code(doing), torch.enable_grad():
+    with watching(model, recorder), user_code(running(model, inputs)), torch.enable_grad():
         model(*inputs.args, **inputs.named)
     return recorder.calls
 

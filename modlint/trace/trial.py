@@ -7,29 +7,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modlint.trace.isolate import copy_of
-from modlint.trace.recorded import record
+import torch
+
+from modlint.trace.inputs import running
+from modlint.trace.isolate import Snapshot, copy_of
 from modlint.trace.tensors import tensors_in
-from modlint.trace.users import UserCodeError
+from modlint.trace.users import UserCodeError, user_code
 
 if TYPE_CHECKING:
-    import torch
+    from collections.abc import Iterable
 
     from modlint.trace.inputs import Inputs
 
 
-def tried(model: torch.nn.Module, inputs: Inputs) -> None:
+def tried(model: torch.nn.Module, inputs: Inputs, outside: Iterable[torch.nn.Module] = ()) -> None:
     """Run a copy of the model in train mode: on the meta device, where only shapes are computed, and where that fails
     for real, since a forward may ask for values. Integers, which may be indices out of range, are tried for real.
+
+    `outside` are modules that the forward runs and that are no part of the model; they are put back as they were.
     """
-    if not _holds_integers(inputs) and _runs_on_meta(model, inputs):
-        return
-    on_meta = any(parameter.is_meta for parameter in model.parameters())
+    before = Snapshot(*outside)
     try:
+        if not _holds_integers(inputs) and _runs_on_meta(model, inputs):
+            return
         _run(copy_of(model, share=True), inputs)
     except UserCodeError as error:
+        on_meta = any(parameter.is_meta for parameter in model.parameters())
         if not (on_meta and _asks_for_values(error)):
             raise
+    finally:
+        before.restore()
 
 
 def _runs_on_meta(model: torch.nn.Module, inputs: Inputs) -> bool:
@@ -41,11 +48,10 @@ def _runs_on_meta(model: torch.nn.Module, inputs: Inputs) -> bool:
 
 
 def _run(twin: torch.nn.Module | None, inputs: Inputs) -> None:
-    """Under watch, so that modules outside of the model are put back. A model that does not let itself be copied is
-    left to the recorded pass, which runs it.
-    """
+    """A model that does not let itself be copied is left to the recorded pass, which runs it."""
     if twin is not None:
-        record(twin.train(), inputs)
+        with torch.no_grad(), user_code(running(twin, inputs)):
+            twin.train()(*inputs.args, **inputs.named)
 
 
 def _holds_integers(inputs: Inputs) -> bool:
