@@ -334,7 +334,7 @@ def alternatives(m: Interpreter, index: Sym, items: dict[Any, Value]) -> Value:
     for key, value in items.items():
         if is_const(key):
             true, _ = m.truth(compare(m, "==", index, key))
-            both = m.conjoin(m.pc, true)
+            both = m.conjoin(m.pc, m.drawn_once(index, key, true))
             if both:
                 found.append((both, value))
     return m.join(found) if found else m.unknown("gave up: key not known")

@@ -137,6 +137,7 @@ class Interpreter(Machine):
         self._literals.clear()
         self._equalities.clear()
         self._symbols.clear()
+        self._drawn.clear()
         self._assumed.clear()
         self._configured.clear()
         self.steps, self.budget = 0, budget

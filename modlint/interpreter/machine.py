@@ -85,6 +85,7 @@ class State:
         self._literals: dict[tuple[Any, ...], int] = {}
         self._equalities: dict[int, list[tuple[Any, Cond]]] = {}
         self._symbols: dict[tuple[Any, ...], Sym] = {}
+        self._drawn: dict[tuple[Any, ...], list[tuple[int, Cond]]] = {}  # by iterable and key: which item was that key
         self._assumed: dict[int, int] = {}
         self._configured: dict[
             int, bool
@@ -477,6 +478,25 @@ class State:
                 yes = self.conjoin(yes, self.negated(before))
         known.append((constant, yes))
         return yes, self.negated(yes)
+
+    def drawn_once(self, index: Sym, key: Value, when: Cond) -> Cond:
+        """`when`, less the paths on which an earlier item of the same unknown iterable is that key already.
+
+        Names that come from a dict or a list of names are different ones; that they are not is nothing to assume.
+        """
+        root, path = index, list[Any]()
+        while root.op == "item" and type(root.args[0]) is Sym:
+            path.insert(0, root.args[1])
+            root = root.args[0]
+        if not path:
+            return when
+        before = self._drawn.setdefault((root.id, *path[1:], key), [])
+        for item, taken in before:
+            if item != index.id:
+                when = self.conjoin(when, self.negated(taken))
+        if all(item != index.id for item, _ in before):
+            before.append((index.id, when))
+        return when
 
 
 def arithmetic(op: str, left: Any, right: Any) -> Value:
