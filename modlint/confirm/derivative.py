@@ -121,7 +121,7 @@ def described(name: str, record: Record) -> tuple[str, ...]:
             number, _, rest = key.name[len(name) + 1 :].partition("]")
             values = quotient[quotient.isfinite()]
             if not rest and values.numel():
-                least, most = float(values.min()), float(values.max())
+                least, most = float(values.min()) + 0.0, float(values.max()) + 0.0  # 0 in the place of -0
                 span = f"{least:.3g}" if math.isclose(least, most, rel_tol=1e-5) else f"{least:.3g} to {most:.3g}"
                 found.append(f"use {int(number) + 1}: {span}")
     return tuple(found)

@@ -49,7 +49,7 @@ class Settings:
 @contextlib.contextmanager
 def applied(settings: Settings) -> Iterator[None]:
     """The flags of `settings`; afterwards flags, environment and the state of every generator are as they were."""
-    with _restored():
+    with restored():
         if settings.determinism is Determinism.DETERMINISTIC:
             os.environ.update(ENVIRONMENT)
             torch.use_deterministic_algorithms(True, warn_only=True)
@@ -100,22 +100,22 @@ def pick_device(name: str) -> torch.device:
 
 
 @contextlib.contextmanager
-def _restored() -> Iterator[None]:
-    environment = {name: os.environ.get(name) for name in ENVIRONMENT}
+def restored() -> Iterator[None]:
+    """Flags, environment and the state of every generator are afterwards as they were, whatever the user's code did."""
+    environment = dict(os.environ)
     flags = _flags()
-    grad = torch.is_grad_enabled()
+    grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     python, arrays, cpu = random.getstate(), numpy.random.get_state(), torch.get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
     try:
         yield
     finally:
-        for name, value in environment.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        if os.environ != environment:
+            os.environ.clear()
+            os.environ.update(environment)
         _set_flags(flags)
         torch.set_grad_enabled(grad)
+        torch.set_default_dtype(dtype)
         random.setstate(python)
         numpy.random.set_state(arrays)
         torch.set_rng_state(cpu)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from modlint.confirm.determinism import Settings
+    from modlint.confirm.noise import Comparison
     from modlint.confirm.outcome import Candidate, Nondeterministic, Outcome
     from modlint.confirm.subject import Subject
 
@@ -176,9 +177,9 @@ class Experiment:
         return found
 
     def _together_in_noise(self, candidates: list[Candidate]) -> list[Outcome]:
-        runs = self._in_turns(candidates)
+        ours, runs = self._in_turns(candidates)
         shown = gaps(self._a.record, runs[0].record)
-        test = compare([a.record for a in self._baseline], [b.record for b in runs])
+        test = compare([a.record for a in ours], [b.record for b in runs])
         if not test.apart:
             why = f"equal runs of the model differ, and unsharing it makes no difference beyond that (p = {test.p:.2g})"
             return [judging.unclear(candidate, shown, self.noise, self._a, why) for candidate in candidates]
@@ -189,20 +190,23 @@ class Experiment:
             return [judging.unclear(candidate, shown, self.noise, self._a, why) for candidate in candidates]
         return [outcome for candidate in candidates for outcome in self._together_in_noise([candidate])]
 
-    def _in_turns(self, candidates: Sequence[Candidate], tie: bool = True) -> list[Run]:
-        """Runs of B, with runs of A between them until there are enough of those."""
-        runs = []
-        self._baseline = [a for a in self._baseline if a.record.tensors]
-        for number in range(REPEATS):
-            if len(self._baseline) < REPEATS and number:
-                self._baseline.append(self._run((), "the model as written, again"))
-            runs.append(self._run(candidates, f"{candidates[0].name} unshared, again", tie=tie))
-        while len(self._baseline) < REPEATS:
-            self._baseline.append(self._run((), "the model as written, again"))
-        return runs
+    def _in_turns(
+        self, candidates: Sequence[Candidate], tie: bool = True, brief: bool = False
+    ) -> tuple[list[Run], list[Run]]:
+        """Runs of A and of B by turns, so that a drift of the machine is in both; `brief` ones of a single step."""
+        ours, theirs = [], []
+        steps, evaluate = (1, False) if brief else (None, True)
+        for _ in range(REPEATS):
+            ours.append(self._run((), "the model as written, again", steps=steps, evaluate=evaluate))
+            what = f"{candidates[0].name} unshared, again"
+            theirs.append(self._run(candidates, what, tie=tie, steps=steps, evaluate=evaluate))
+        return ours, theirs
 
     def _ties(self, candidates: list[Candidate], found: list[Outcome]) -> list[Outcome]:
-        """Where no state flows, show that the parameters are tied: one step with copies of everything."""
+        """Where no state flows, show that the parameters are tied: one step with copies of everything.
+
+        On a noisy machine that no state flows is never certain, so there is nothing to show.
+        """
         clear = {outcome.reused.name: outcome for outcome in found}
         tied = [c for c in candidates if clear[c.name].state_flows is False]
         if not tied:
@@ -210,8 +214,7 @@ class Experiment:
         b = self._run(tied, "shared parameters unshared", tie=False, steps=1, evaluate=False)
         observed = gaps(self._a.record.at(0), b.record.at(0))
         for candidate in tied:
-            spread = judging.gradient_spread(candidate, self._a, self._baseline[1])
-            outcome = judging.tie(candidate, observed, self.noise, self._a, b, spread)
+            outcome = judging.tie(candidate, observed, self.noise, self._a, b)
             clear[candidate.name] = replace(outcome, state_flows=clear[candidate.name].state_flows)
         return list(clear.values())
 
@@ -226,22 +229,26 @@ class Experiment:
         if any(q is not Quantity.BUFFERS and gap.difference for q, gap in worst(found).items()):
             reach = judging.Reach.BUFFERS
         else:
-            reach = reach_of(subject, candidate, self.settings)
+            reach = reach_of(subject, candidate, self.settings, judging.differing_buffers(candidate, a, b))
         return self._placed(judging.state(candidate, found, a, b, reach), candidate, subject)
 
     def _state_in_noise(self, candidate: Candidate) -> Outcome:
-        runs = self._in_turns([candidate])
-        test = compare([a.record for a in self._baseline], [b.record for b in runs])
+        ours, runs = self._in_turns([candidate])
+        test = compare([a.record for a in ours], [b.record for b in runs])
         shown = gaps(self._a.record, runs[0].record)
-        return judging.state_in_noise(candidate, shown, self.noise, self._a, runs[0], test)
+        reach = judging.Reach.BUFFERS
+        if test.apart and {quantity for quantity, _ in test.separated} == {Quantity.BUFFERS}:
+            names = judging.differing_buffers(candidate, self._a, runs[0])
+            reach = reach_of(self.subject, candidate, self.settings, names, REPEATS)
+        return judging.state_in_noise(candidate, shown, self.noise, self._a, runs[0], test, reach)
 
     def _parameters(self, candidate: Candidate) -> Outcome:
         if self._noisy:
-            subject, a, b = self.subject, self._a, self._run([candidate], f"{candidate.name} unshared", tie=False)
-        else:
-            subject, a, b = self._pair(candidate, tie=False)
-        spread = judging.gradient_spread(candidate, self._a, self._baseline[1])
-        outcome = judging.tie(candidate, gaps(a.record, b.record), self.noise, a, b, spread)
+            b = self._run([candidate], f"{candidate.name} unshared", tie=False)
+            test = _gradient_test(candidate, *self._in_turns([candidate], tie=False, brief=True))
+            return judging.tie(candidate, gaps(self._a.record, b.record), self.noise, self._a, b, test)
+        subject, a, b = self._pair(candidate, tie=False)
+        outcome = judging.tie(candidate, gaps(a.record, b.record), self.noise, a, b)
         return self._placed(outcome, candidate, subject)
 
     def _pair(self, candidate: Candidate, tie: bool) -> tuple[Subject, Run, Run]:
@@ -267,6 +274,11 @@ def _ties_of(candidates: Sequence[Candidate]) -> dict[str, Tie]:
     written does not carry over (`Embedding(max_norm=...)` rewrites rows to what they are already).
     """
     return {c.name: Tie.TRAINED if c.aim in {Aim.STATE, Aim.OPEN} else Tie.ALL for c in candidates}
+
+
+def _gradient_test(candidate: Candidate, ours: Sequence[Run], theirs: Sequence[Run]) -> Comparison:
+    """Whether copies receive another gradient each than the shared instance does, beyond the noise."""
+    return compare(*([judging.gradients_of(candidate, run) for run in runs] for runs in (ours, theirs)))
 
 
 def _flows(outcome: Outcome) -> bool | None:

@@ -12,10 +12,11 @@ import torch
 from modlint.confirm.candidates import candidates_of
 from modlint.confirm.compare import compare_models
 from modlint.confirm.cross import confirm_sharing
-from modlint.confirm.determinism import seed_all
+from modlint.confirm.determinism import restored, seed_all
 from modlint.confirm.library import confirm_model, settings_of
 from modlint.confirm.memory import fitting
 from modlint.confirm.outcome import ranked
+from modlint.confirm.subject import matched
 from modlint.errors import ModlintError
 from modlint.graph import Location
 from modlint.trace.corridor import trace_model
@@ -86,10 +87,11 @@ def confirm_target(model: Model, choice: Choice, progress: Progress | None = Non
     seed_all(choice.seed)
     init = parse_init(model.init)
     target = load(model.target, init)
-    inputs = _inputs(target.model, model, choice.seed)
-    (graph, inputs), notes = fitting(
-        inputs, lambda fit: (trace_model(target.model, fit, target.births, model.target), fit)
-    )
+    inputs = matched(target.model, _inputs(target.model, model, choice.seed))
+    with restored():
+        (graph, inputs), notes = fitting(
+            inputs, lambda fit: (trace_model(target.model, fit, target.births, model.target), fit)
+        )
     found = candidates_of(graph, target.model, inputs)
     result = confirm_model(found.model, inputs, settings, found.candidates, progress)
     shared = confirm_sharing(graph, lambda: _builder(model.target, init), inputs, settings)

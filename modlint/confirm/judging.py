@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from modlint.confirm.noise import MARGIN
-from modlint.confirm.observables import Gap, Quantity, distance, equal, worst, worst_keys
+from modlint.confirm.observables import Gap, Quantity, Record, distance, equal, worst, worst_keys
 from modlint.confirm.outcome import Aim, Harm, Measure, Outcome
 from modlint.findings import Level
+from modlint.report import NAMED
+from modlint.trace.marks import same
 from modlint.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -40,8 +42,12 @@ def measures(found: Gaps, noise: Mapping[Quantity, float]) -> tuple[Measure, ...
 
 
 def safe(candidate: Candidate, found: Gaps, a: Run) -> Outcome:
-    """Nothing differs: the reuse is safe."""
+    """Nothing differs: the reuse is safe, if there was something to differ."""
     runs = a.own[candidate.name].executions
+    if runs < 2:
+        return unclear(candidate, found, {}, a, _too_few(runs))
+    if not a.numbers:
+        return unclear(candidate, found, {}, a, "the outputs of the model hold no numbers on these inputs to compare")
     note = f"{runs} uses and {runs} separate instances give the same numbers, bit for bit"
     return Outcome(candidate.reused, Level.CONFIRMED, Verdict.SAFE, note, measures(found, {}), executions=runs)
 
@@ -83,18 +89,19 @@ def state(candidate: Candidate, found: Gaps, a: Run, b: Run, reach: Reach) -> Ou
     runs = a.own[candidate.name].executions
     quiet = {quantity for quantity, gap in worst(found).items() if gap.difference} <= {Quantity.BUFFERS}
     if quiet and runs < 2:
-        note = f"it ran {runs} times in this forward pass, so these inputs show nothing of its reuse"
-        return unclear(candidate, found, {}, a, note.replace("1 times", "once"))
+        return unclear(candidate, found, {}, a, _too_few(runs))
     if quiet and reach is Reach.NOTHING:
         return unclear(candidate, found, {}, a, "on these inputs the outputs of the model do not depend on it at all")
     if quiet and reach is Reach.ATTRIBUTES:
         note = "the caller reads what its forward leaves on self, and gets that of the last use, with copies or without"
         return unclear(candidate, found, {}, a, note)
-    if equal(found):
+    tracked = kept_apart(candidate, a, b)
+    if equal(found) and not tracked:
         note = f"its {runs} uses with state of their own give the same numbers, bit for bit: the state has no effect"
         return Outcome(candidate.reused, Level.REFUTED, Verdict.SAFE, note, measures(found, {}), executions=runs)
     if quiet and reach is not Reach.BUFFERS:
-        note = "its buffers differ but no output depends on them: tracked, never read"
+        what = _named(tracked or sorted(differing_buffers(candidate, a, b)))
+        note = f"the uses differ in {what}, but no output depends on it: tracked, never read"
         return Outcome(
             candidate.reused,
             Level.CONFIRMED,
@@ -107,8 +114,31 @@ def state(candidate: Candidate, found: Gaps, a: Run, b: Run, reach: Reach) -> Ou
     return _harmful(candidate, found, {}, runs, harm(found, b, candidate))
 
 
+def differing_buffers(candidate: Candidate, a: Run, b: Run) -> set[str]:
+    """The buffers in which some copy differs from the shared instance, by their names within it."""
+    ours, theirs = a.own[candidate.name].buffers, b.own[candidate.name].buffers
+    differing = {name for name in ours if _largest({name: ours[name]}, {name: theirs.get(name, ())}).difference}
+    hidden = {name for name, _ in candidate.module.named_buffers()} - ours.keys()
+    return differing | (hidden & set(kept_apart(candidate, a, b)))
+
+
+def kept_apart(candidate: Candidate, a: Run, b: Run) -> list[str]:
+    """The attributes and buffers in which the shared instance holds what no single copy does, by name within it.
+
+    So what each use only overwrites is not among them, nor what one use alone has touched.
+    """
+    own, copies = a.own[candidate.name].kept[0], b.own[candidate.name].kept
+    return sorted(name for name, value in own.items() if not any(same(value, copy.get(name)) for copy in copies))
+
+
 def state_in_noise(
-    candidate: Candidate, found: Gaps, noise: Mapping[Quantity, float], a: Run, b: Run, test: Comparison
+    candidate: Candidate,
+    found: Gaps,
+    noise: Mapping[Quantity, float],
+    a: Run,
+    b: Run,
+    test: Comparison,
+    reach: Reach = Reach.BUFFERS,
 ) -> Outcome:
     """The same where equal runs differ: only a difference that the test puts beyond the noise counts."""
     if not test.apart:
@@ -117,35 +147,47 @@ def state_in_noise(
         )
     clear = {key: gap for key, gap in found.items() if gap.difference > MARGIN * noise.get(key.quantity, 0.0)}
     outcome = _harmful(candidate, found, noise, a.own[candidate.name].executions, harm(clear, b, candidate))
+    if reach is not Reach.BUFFERS:
+        outcome = replace(outcome, note="its buffers differ, but no output depends on them", tracked_only=True)
     return replace(outcome, note=f"{outcome.note} (beyond the noise of equal runs, p = {test.p:.2g})")
 
 
-def tie(candidate: Candidate, found: Gaps, noise: Mapping[Quantity, float], a: Run, b: Run, spread: float) -> Outcome:
+def tie(
+    candidate: Candidate,
+    found: Gaps,
+    noise: Mapping[Quantity, float],
+    a: Run,
+    b: Run,
+    test: Comparison | None = None,
+) -> Outcome:
     """Shared parameters against separate ones: does each copy, on its own, receive another gradient?
 
-    `spread` is the difference of that gradient between equal runs. A reused parametric instance always differs after a
-    step, so this confirms the tie; whether it was meant is not in the numbers.
+    `test` is that of runs of B against runs of A, by the gradients of the instance, where equal runs differ. A reused
+    parametric instance always differs after a step, so this confirms the tie; whether it was meant the numbers don't
+    say.
     """
     own_a, own_b = a.own[candidate.name], b.own[candidate.name]
     gap = _largest(own_a.gradients, own_b.gradients)
-    floor = max(SUMMATION * _epsilon(own_a.gradients) * gap.scale, 10 * spread)
+    floor = SUMMATION * _epsilon(own_a.gradients) * gap.scale
     shown = measures(found, noise)
     runs = own_a.executions
-    if gap.difference > floor:
+    if gap.difference > floor and (test is None or test.apart):
         moved = _largest(own_a.first_parameters, own_b.first_parameters)
         note = (
             f"{runs} uses add up their gradients in one set of parameters; with parameters of their own, the copies "
             f"differ by {moved.difference:.3g} after one step"
         )
+        if test is not None:
+            note = f"{note} (beyond the noise of equal runs, p = {test.p:.2g})"
         verdict = Verdict.DELIBERATE if candidate.aim is Aim.TIE else Verdict.CHANGES_SEMANTICS
         return Outcome(candidate.reused, Level.CONFIRMED, verdict, note, shown, harm(found, b, candidate), runs)
-    if spread:
-        return unclear(candidate, found, noise, a, "its gradients differ by no more than those of equal runs")
     if runs > 1 and not any(p.requires_grad for p in candidate.module.parameters()):
         note = "its parameters are frozen, so nothing is tied"
         level = Level.REFUTED if candidate.aim is Aim.PARAMETERS else Level.CONFIRMED
         return Outcome(candidate.reused, level, Verdict.SAFE, note, shown, executions=runs)
-    why = "it ran once in this forward pass" if runs < 2 else "no gradient reached its parameters on these inputs"
+    why = _too_few(runs) if runs < 2 else "no gradient reached its parameters on these inputs"
+    if test is not None and gap.difference:
+        why = f"its gradients differ by no more than those of equal runs (p = {test.p:.2g})"
     return unclear(candidate, found, noise, a, why)
 
 
@@ -244,14 +286,27 @@ def _largest(one: Tensors, other: Tensors) -> Gap:
     return Gap(math.inf, 0.0) if missing and not best.difference else best
 
 
-def gradient_spread(candidate: Candidate, a: Run, again: Run) -> float:
-    """The noise of the instance's own gradient between two equal runs."""
-    return _largest(a.own[candidate.name].gradients, again.own[candidate.name].gradients).difference
+def gradients_of(candidate: Candidate, run: Run) -> Record:
+    """The gradients that the instance, or each copy of it, received in the first step, for the permutation test."""
+    record = Record()
+    record.keep(Quantity.PARAMETER_GRADIENTS, 0, run.own[candidate.name].gradients)
+    return record
 
 
 def _epsilon(tensors: Tensors) -> float:
     dtypes = {t.dtype for copies in tensors.values() for t in copies if t.is_floating_point()}
     return max((torch.finfo(dtype).eps for dtype in dtypes), default=0.0)
+
+
+def _too_few(runs: int) -> str:
+    times = "once" if runs == 1 else f"{runs} times"
+    return f"it ran {times} in this forward pass, so these inputs show nothing of its reuse"
+
+
+def _named(names: list[str]) -> str:
+    """The first few names, quoted."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(f"'{name}'" for name in names[:NAMED]) + more
 
 
 def _percent(share: float) -> str:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from modlint.confirm.candidates import candidates_of
-from modlint.confirm.determinism import Determinism, Settings, pick_device
+from modlint.confirm.determinism import Determinism, Settings, pick_device, restored
 from modlint.confirm.experiment import Experiment
 from modlint.confirm.memory import fitting
 from modlint.confirm.outcome import ConfirmResult
-from modlint.confirm.subject import prepare
+from modlint.confirm.subject import matched, prepare
 from modlint.errors import ModlintError
 from modlint.trace import trace_model
 from modlint.trace.inputs import find
@@ -58,7 +58,7 @@ def confirm_model(
     settings = settings or Settings(pick_device("auto"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        inputs = inputs or find(model)
+        inputs = matched(model, inputs or find(model))
         (experiment, used), notes = fitting(
             inputs, lambda fit: (_conducted(model, fit, settings, candidates, progress), fit)
         )
@@ -88,7 +88,9 @@ def _conducted(
     progress: Callable[[int, int, str], None] | None,
 ) -> Experiment:
     if candidates is None:
-        model, candidates = candidates_of(trace_model(model, inputs), model, inputs)
+        with restored():
+            graph = trace_model(model, inputs)
+        model, candidates = candidates_of(graph, model, inputs)
     subject, memo = prepare(model, inputs, settings)
     experiment = Experiment(subject, [_transferred(c, memo) for c in candidates], settings, progress)
     experiment.conduct()

@@ -1,10 +1,13 @@
 """How much of an instance do the outputs of the model depend on? Tells state that is tracked from state that is read.
 
-Found out by disturbing: first the instance's buffers, then what it returns.
+Found out by disturbing: first the buffers in which the uses differ, then what the instance leaves on itself, then what
+it returns. On a noisy machine only what exceeds the noise of equal passes counts.
 """
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,13 +15,14 @@ from torch.utils._pytree import tree_map
 
 from modlint.confirm.determinism import applied, seed_all
 from modlint.confirm.judging import Reach
+from modlint.confirm.noise import MARGIN
 from modlint.confirm.observables import distance
 from modlint.confirm.replica import replicate
 from modlint.confirm.subject import tensors_in
 from modlint.trace.users import user_code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from torch import nn
 
@@ -29,19 +33,30 @@ if TYPE_CHECKING:
     Outputs = dict[str, tuple[torch.Tensor, ...]]
 
 
-def reach_of(subject: Subject, candidate: Candidate, settings: Settings) -> Reach:
-    """What of the instance reaches an output, in eval or train mode. At most twelve forward passes."""
+def reach_of(
+    subject: Subject, candidate: Candidate, settings: Settings, differing: Collection[str], repeats: int = 1
+) -> Reach:
+    """What of the instance reaches an output, in eval or train mode: eight forward passes or fewer without noise.
+
+    `differing` are the names of the buffers in question, within the instance. With `repeats` above 1 the noise of that
+    many equal passes is measured first.
+    """
+    plain: dict[bool, list[Outputs]] = {}
     for disturb, reach in (
-        (_disturb_buffers, Reach.BUFFERS),
+        (functools.partial(_disturb_buffers, names=differing), Reach.BUFFERS),
         (_disturb_attributes, Reach.ATTRIBUTES),
         (_disturb_output, Reach.OUTPUT),
     ):
         for mode in (False, True):
             with applied(settings), torch.no_grad():
-                plain = _outputs(subject, candidate, mode, lambda _: None)
-                if plain is None:  # not part of the model: it cannot be disturbed apart from the user's own
+                if mode not in plain:
+                    equal = [_outputs(subject, candidate, mode, lambda _: None) for _ in range(repeats)]
+                    plain[mode] = [outputs for outputs in equal if outputs is not None]
+                if not plain[mode]:  # not part of the model: it cannot be disturbed apart from the user's own
                     return Reach.BUFFERS
-                if _differ(plain, _outputs(subject, candidate, mode, disturb) or {}):
+                first, *again = plain[mode]
+                noise = max((_apart(first, other) for other in again), default=0.0)
+                if _apart(first, _outputs(subject, candidate, mode, disturb) or {}) > MARGIN * noise:
                     return reach
     return Reach.NOTHING
 
@@ -63,12 +78,18 @@ def _outputs(
     return tensors_in(outputs)
 
 
-def _disturb_buffers(module: nn.Module) -> None:
-    for buffer in module.buffers():
+def _disturb_buffers(module: nn.Module, names: Collection[str]) -> None:
+    """Other values in the buffers, by more than their size and not by the same everywhere: a label may show no less."""
+    generator = torch.Generator().manual_seed(0)
+    for name, buffer in module.named_buffers():
+        if name not in names or not buffer.numel():
+            continue
         if buffer.dtype is torch.bool:
             buffer.logical_not_()
         else:
-            buffer.add_(1)
+            by = torch.randint(1, 9, buffer.shape, generator=generator).to(buffer.device, torch.float64)
+            size = buffer.double().abs().nan_to_num(0.0, 0.0, 0.0).max()
+            buffer.add_((by * (1 + size)).to(buffer.dtype))
 
 
 def _disturb_attributes(module: nn.Module) -> None:
@@ -108,7 +129,10 @@ def _other(value: Any) -> Any:
     return value.flip(list(range(value.dim()))) + 1
 
 
-def _differ(one: Outputs, other: Outputs) -> bool:
-    return one.keys() != other.keys() or any(
-        float(distance(a, b)[0]) != 0 for name in one for a, b in zip(one[name], other[name], strict=True)
+def _apart(one: Outputs, other: Outputs) -> float:
+    """The largest difference; infinite where the outputs are not the same ones."""
+    if one.keys() != other.keys():
+        return math.inf
+    return max(
+        (float(distance(a, b)[0]) for name in one for a, b in zip(one[name], other[name], strict=True)), default=0.0
     )

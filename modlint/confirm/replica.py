@@ -15,6 +15,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from modlint.errors import ModlintError
+from modlint.trace.isolate import lazy_copies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,6 +34,7 @@ def replicate(model: nn.Module) -> tuple[nn.Module, Memo]:
 def duplicate(root: Any, modules: Iterable[nn.Module], memo: Memo) -> Any:
     """`copy.deepcopy(root, memo)` that also copies the graph tensors and closures kept on `modules`."""
     modules = list(modules)
+    memo.update((key, buffer) for key, buffer in lazy_copies(modules).items() if key not in memo)
     values = [value for module in modules for value in _held(module)]
     for value in values:
         if isinstance(value, torch.Tensor) and not value.is_leaf and id(value) not in memo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -46,6 +46,7 @@ class Own:
     parameters: Tensors = field(default_factory=dict)
     gradients: Tensors = field(default_factory=dict)  # of the first step
     first_parameters: Tensors = field(default_factory=dict)  # after the first step
+    kept: list[dict[str, Any]] = field(default_factory=list)  # attributes and buffers, by dotted name
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class Run:
     record: Record = field(default_factory=Record)
     own: dict[str, Own] = field(default_factory=dict)
     differentiable: bool = False
+    numbers: int = 0  # elements of the train outputs
     warned: list[str] = field(default_factory=list)  # texts of warnings
 
 
@@ -88,6 +90,7 @@ def run(
             own.executions = model.executions(name)
             own.buffers = _kept(model.tensors_of(name, "_buffers"))
             own.parameters = _kept(model.tensors_of(name, "_parameters"))
+            own.kept = model.kept(name)
         if evaluate:
             _evaluate(subject, model, settings, result.record)
     return result
@@ -110,7 +113,9 @@ def _train(subject: Subject, model: Unshared, settings: Settings, step: int, res
     with user_code("the forward pass in train mode"):
         outputs = model(*args, **kwargs)
     subject.executions += 1
-    record.put(Quantity.TRAIN_OUTPUTS, step, tensors_in(outputs))
+    found = tensors_in(outputs)
+    record.put(Quantity.TRAIN_OUTPUTS, step, found)
+    result.numbers += sum(tensor.numel() for tensors in found.values() for tensor in tensors)
     loss = loss_of(outputs, settings.seed)
     if loss is not None:
         result.differentiable = True

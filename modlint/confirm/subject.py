@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -78,6 +78,20 @@ def prepare(
         if awaken:
             _awaken(subject)
     return subject, memo
+
+
+def matched(model: nn.Module, inputs: Inputs) -> Inputs:
+    """The inputs in the model's own floating type, if it has one: half precision is not asked for in every input."""
+    dtype = _floating(model)
+
+    def cast(value: Any) -> Any:
+        floating = torch.is_tensor(value) and value.is_floating_point()
+        return value.to(dtype) if floating and value.dtype is not dtype else value
+
+    if dtype is None:
+        return inputs
+    args, kwargs = tree_map(cast, (inputs.args, inputs.kwargs))
+    return replace(inputs, args=args, kwargs=kwargs)
 
 
 def loss_of(outputs: Any, seed: int) -> torch.Tensor | None:

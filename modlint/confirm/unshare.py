@@ -21,6 +21,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
+from modlint.confirm.journal import snapshot
 from modlint.confirm.ledger import Ledger, own_tensors
 from modlint.confirm.marked import ForwardOnInstance, Marked, Tie
 from modlint.confirm.replica import duplicate
@@ -103,6 +104,11 @@ class Unshared:
         """The tensors of one marked instance, by their names within it, one for each copy."""
         roots = [("", handle.module) for handle in self._marked() if handle.name == name]
         return self._ledger.gathered(roots, registry)
+
+    def kept(self, name: str) -> list[dict[str, Any]]:
+        """What one marked instance keeps as attributes and buffers, here and below: for each copy, by dotted name."""
+        handle = next(handle for handle in self._marked() if handle.name == name)
+        return [_attributes(state) for state in handle.states]
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
@@ -313,6 +319,18 @@ class _OnBuffers(TorchFunctionMode):  # type: ignore[misc]
         if handle is None:
             return func(*args, **kwargs)
         return self._unshared.run_on_buffers(handle, func, args, kwargs)
+
+
+def _attributes(state: State) -> dict[str, Any]:
+    found = {".".join((*key.path, key.name)): (key.name, value) for key, (value, _) in snapshot(state).items()}
+    return {path: tree_map(_detached, value) for path, (name, value) in found.items() if name not in _MACHINERY}
+
+
+def _detached(value: Any) -> Any:
+    return value.detach().clone() if isinstance(value, torch.Tensor) else value
+
+
+_MACHINERY = {*vars(nn.Module()), "forward"}
 
 
 def _defining(cls: type, name: str) -> type[nn.Module] | None:

@@ -128,14 +128,14 @@ class LiveModel:
         found: dict[int, Origin] = {}
         classes = _user_classes(self._modules.values())
         spaces = {id(space): space for space in map(globals_of, classes)}.values()
+        model = self._original(self.root)  # where it is kept says nothing of its parts
         for function in _functions((*map(vars, classes), *spaces)):
             keywords = function.__kwdefaults__ or {}
-            _mark(found, (*(function.__defaults__ or ()), *keywords.values()), Origin.DEFAULT_ARGUMENT)
+            _mark(found, (*(function.__defaults__ or ()), *keywords.values()), Origin.DEFAULT_ARGUMENT, model)
         for cls in classes:
-            _mark(found, vars(cls).values(), Origin.CLASS_ATTRIBUTE)
+            _mark(found, vars(cls).values(), Origin.CLASS_ATTRIBUTE, model)
         for space in spaces:
-            _mark(found, space.values(), Origin.MODULE_LEVEL)
-        found.pop(id(self._original(self.root)), None)
+            _mark(found, space.values(), Origin.MODULE_LEVEL, model)
         return found
 
 
@@ -163,11 +163,10 @@ def globals_of(cls: type) -> Mapping[str, Any]:
     return vars(sys.modules.get(cls.__module__, object))
 
 
-def _mark(found: dict[int, Origin], values: Iterable[Any], origin: Origin) -> None:
-    for value in values:
-        for held in _held(value):
-            for part in held.modules():
-                found.setdefault(id(part), origin)
+def _mark(found: dict[int, Origin], values: Iterable[Any], origin: Origin, model: torch.nn.Module) -> None:
+    for held in (held for value in values for held in _held(value) if held is not model):
+        for part in held.modules():
+            found.setdefault(id(part), origin)
 
 
 def _held(value: Any) -> list[torch.nn.Module]:

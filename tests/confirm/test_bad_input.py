@@ -161,6 +161,20 @@ def test_outputs_that_are_not_finite() -> None:
     assert modlint.confirm(Infinite(nn.ReLU()), vectors(), device="cpu").outcome("m").measured is Verdict.SAFE
 
 
+def test_nothing_to_compare_is_no_proof() -> None:
+    """An empty batch, and a model that returns no tensor."""
+
+    class Silent(Flat):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            super().forward(x)
+            return None
+
+    for model, x in ((Flat(nn.ReLU()), torch.zeros(0, 5)), (Silent(nn.ReLU()), vectors())):
+        found = modlint.confirm(model, x, device="cpu").outcome("m")
+        assert (found.level, found.measured) == (Level.INCONCLUSIVE, None)
+        assert found.note == "the outputs of the model hold no numbers on these inputs to compare"
+
+
 def test_a_batch_of_one_that_batchnorm_refuses() -> None:
     with pytest.raises(ModlintError, match="Expected more than 1 value per channel"):
         modlint.confirm(Flat(nn.BatchNorm1d(4)), torch.randn(1, 5), device="cpu")

@@ -156,3 +156,22 @@ def test_progress_is_not_shown_elsewhere(monkeypatch: pytest.MonkeyPatch, capsys
     with confirm_command.Progress() as progress:
         progress(1, 4, "the same again")
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("here")
+def test_a_model_kept_at_module_level_shares_nothing_with_others(tmp_path: Path) -> None:
+    (tmp_path / "kept.py").write_text(
+        "import torch\n"
+        "from torch import nn\n\n\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.fc, self.act = nn.Linear(4, 4), nn.ReLU()\n\n"
+        "    def forward(self, x):\n"
+        "        return self.act(self.fc(self.act(x)))\n\n\n"
+        "net = Net()\n",
+        "utf-8",
+    )
+    done = invoke("confirm", f"{tmp_path / 'kept.py'}:net", "--input", "2x4")
+    assert done.return_value == 0
+    assert "ML303" not in done.output

@@ -209,7 +209,59 @@ def test_state_that_is_tracked_and_never_read_is_told_from_harm() -> None:
     found = outcome(Flat(Counting()), vectors(), Aim.STATE)
     assert (found.level, found.measured, found.tracked_only) == (Level.CONFIRMED, Verdict.CHANGES_SEMANTICS, True)
     assert found.harm.size == 0
-    assert found.note == "its buffers differ but no output depends on them: tracked, never read"
+    assert found.note == "the uses differ in 'calls', but no output depends on it: tracked, never read"
+
+
+class Recording(nn.Module):
+    """Like an observer: a method reads the list, forward never does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[torch.Tensor] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen.append(x.detach().max())
+        return torch.tanh(x)
+
+
+def test_what_a_method_reads_and_forward_never_does_is_tracked_and_not_refuted() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from torch.ao.quantization import RecordingObserver
+
+        observer = RecordingObserver()
+    for module, name in ((Recording(), "seen"), (observer, "tensor_val")):
+        found = outcome(Flat(module), vectors(), Aim.STATE)
+        assert (found.level, found.tracked_only, found.harm.size) == (Level.CONFIRMED, True, 0)
+        assert found.note == f"the uses differ in '{name}', but no output depends on it: tracked, never read"
+
+
+def test_what_each_use_only_overwrites_is_not_tracked() -> None:
+    class Showing(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.last = x.detach()
+            return torch.tanh(x)
+
+    found = outcome(Flat(Showing()), vectors(), Aim.STATE)
+    assert (found.level, found.measured) == (Level.REFUTED, Verdict.SAFE)
+
+
+def test_only_the_buffers_that_differ_are_asked_whether_they_are_read() -> None:
+    """With momentum 0 the statistics stay as they were, and the count of batches is read by nobody."""
+    found = outcome(Flat(nn.BatchNorm1d(4, momentum=0.0)), vectors(), Aim.STATE)
+    assert (found.level, found.tracked_only) == (Level.CONFIRMED, True)
+    assert "the uses differ in 'num_batches_tracked'" in found.note
+
+
+def test_state_that_labels_depend_on_is_not_taken_for_tracked() -> None:
+    """Every class shifted by the same leaves the largest where it is, so a disturbance must not be uniform."""
+
+    class Labels(Flat):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.m(torch.tanh(self.m(x[:, :4]))).argmax(dim=1)
+
+    found = outcome(Labels(nn.BatchNorm1d(4)), vectors(), Aim.STATE)
+    assert (found.level, found.tracked_only) == (Level.CONFIRMED, False)
 
 
 def test_state_behind_a_dead_activation_decides_nothing() -> None:
@@ -585,3 +637,28 @@ def test_lazy_modules_get_their_parameters_first() -> None:
     candidates = [Candidate(Reused("1", Aim.SAFE), act)]
     assert confirm_model(model, Inputs.of([x]), candidates=candidates).outcome("1").measured is Verdict.SAFE
     assert type(model[0]) is nn.LazyLinear, "the user's model stays lazy"
+
+
+def test_lazy_statistics_are_copied_and_the_users_model_stays_lazy() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        norm = nn.LazyBatchNorm1d()
+    model = nn.Sequential(nn.LazyLinear(4), norm, nn.Tanh(), norm)
+    assert modlint.confirm(model, vectors(), device="cpu").outcome("1").measured is Verdict.CHANGES_SEMANTICS
+    assert (type(model[0]), type(model[1])) == (nn.LazyLinear, nn.LazyBatchNorm1d)
+
+
+def test_what_a_model_changes_globally_is_put_back() -> None:
+    class Meddling(Flat):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            torch.set_default_dtype(torch.float64)
+            torch.use_deterministic_algorithms(False)
+            os.environ["MODLINT_TEST"] = "1"
+            os.environ.pop("HOME", None)
+            return super().forward(x)
+
+    before = dict(os.environ)
+    result = modlint.confirm(Meddling(nn.ReLU()), vectors(), device="cpu")
+    assert result.outcome("m").measured is Verdict.SAFE
+    assert torch.get_default_dtype() is torch.float32
+    assert dict(os.environ) == before
