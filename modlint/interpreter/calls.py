@@ -248,7 +248,6 @@ def instantiate(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
             return made
     if cls.is_module:
         obj: Value = m.new_module(cls, args.site)
-        m.built.add(cls.id)
     else:
         obj = Obj(m.fresh(), cls)
     _initialise(m, cls, obj, args)

@@ -93,7 +93,6 @@ class Interpreter(Machine):
         self.stack: list[int] = []  # ids of the running functions
         self.sites: list[Site | None] = []
         self.modules: list[ModuleObj] = []  # every instance built since `begin`
-        self.built: set[int] = set()  # ids of the classes instantiated since `begin`
         self.unknowns: Counter[str] = Counter()
         self.without_entry: Counter[str] = Counter()
         self.run: Run | None = None
@@ -145,7 +144,6 @@ class Interpreter(Machine):
         self.stack.clear()
         self.sites.clear()
         self.modules = []
-        self.built = set()
         self.unknowns = Counter()
         self.without_entry = Counter()
         self.run, self.depth, self.counting = None, 0, False

@@ -1,7 +1,7 @@
 """A file -> its models, each interpreted: classes on their own, what functions build, what the top level builds.
 
 A class is a model of its own. What is not known of its constructor's arguments stays open; if something in the tree
-calls the class, it is built there with real arguments, so here only that counts which holds for any arguments.
+calls the class and runs what it built, that counts; where nothing runs it, only what holds for any arguments.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Analysis:
         self._m = Interpreter(tree, catalogue)
         self._tree = tree
         self._budget = budget
-        self._built: set[int] = set()
+        self._run: set[int] = set()  # ids of the classes of which some instance ran
 
     def models(self, path: str) -> list[ModelResult]:
         """Every model of a file."""
@@ -82,7 +82,7 @@ class Analysis:
                 results += self._function(function)
             results += self._top_level(module)
             for cls in called:
-                if cls.id not in self._built:
+                if cls.id not in self._run:
                     results += self._class(cls, True)
         m.begin(self._budget)
         return results
@@ -166,7 +166,7 @@ class Analysis:
             self._attempt(lambda: _call(m, root, entry))
         if m.asked_training and any(m.writes_in_eval(obj.cls) for obj in _reached(m, root)):
             self._evaluate(root, entry)
-        self._built |= m.built
+        self._run |= {use.obj.cls.id for use in m.uses if isinstance(use.obj.cls, ClassV)}
         if m.narrowed:
             m.note("gave up: too many paths")
         m.budget = m.steps + BUDGET
