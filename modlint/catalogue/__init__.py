@@ -10,40 +10,30 @@ if TYPE_CHECKING:
     from typing import Any
 
     from modlint.catalogue.conditions import NOT_NONE, UNKNOWN, Condition, Unknown
-    from modlint.catalogue.entries import (
-        REQUIRED,
-        Child,
-        Entry,
-        Facts,
-        Forward,
-        Holds,
-        Kind,
-        Param,
-        Reference,
-        Required,
-        Wrapper,
-        join,
-    )
-    from modlint.catalogue.expressions import state_of_expressions
+    from modlint.catalogue.entries import Child, Entry, Forward, Holds, Wrapper, join
+    from modlint.catalogue.expressions import said, state_of_expressions
+    from modlint.catalogue.signatures import REQUIRED, Kind, Param, Reference, Required
     from modlint.catalogue.store import Catalogue
+    from modlint.catalogue.telling import Facts
 
 _HOMES = {
     "NOT_NONE": "conditions",
     "UNKNOWN": "conditions",
     "Condition": "conditions",
     "Unknown": "conditions",
-    "REQUIRED": "entries",
+    "REQUIRED": "signatures",
     "Child": "entries",
     "Entry": "entries",
-    "Facts": "entries",
+    "Facts": "telling",
     "Forward": "entries",
     "Holds": "entries",
-    "Kind": "entries",
-    "Param": "entries",
-    "Reference": "entries",
-    "Required": "entries",
+    "Kind": "signatures",
+    "Param": "signatures",
+    "Reference": "signatures",
+    "Required": "signatures",
     "Wrapper": "entries",
     "join": "entries",
+    "said": "expressions",
     "state_of_expressions": "expressions",
     "Catalogue": "store",
 }
@@ -65,6 +55,7 @@ __all__ = [
     "Unknown",
     "Wrapper",
     "join",
+    "said",
     "state_of_expressions",
 ]
 

@@ -110,6 +110,8 @@ def literal(node: _ast.expr) -> object:
             return tuple(map(literal, elements))
         case _ast.List(elts=elements):
             return list(map(literal, elements))
+        case _ast.Dict(keys=keys, values=values) if None not in keys:
+            return {literal(key): literal(value) for key, value in zip(keys, values, strict=True) if key}
         case _:
             raise ValueError
 

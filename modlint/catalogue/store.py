@@ -5,36 +5,28 @@ A file holds the names that its stem is a prefix of (`torch.ao.toml`), and is re
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, TypeAlias
+import os
+from functools import partial
 
 from modlint.catalogue.entries import Entry, Wrapper
-from modlint.catalogue.reading import Table, check, inherited, made_of
+from modlint.catalogue.reading import ALIASES, Tables, aliases, made_of
 from modlint.errors import ModlintError
-from modlint.resources import rules_folder
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from importlib.abc import Traversable
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-
-Tables: TypeAlias = "dict[str, Table]"
-
-_ALIASES = "aliases"
+_SUFFIX = ".toml"
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))
 
 
 class Catalogue:
     """The state classes of library modules, by any dotted name that they go under."""
 
-    def __init__(self, files: Mapping[str, Traversable]) -> None:
+    def __init__(self, files: Mapping[str, Callable[[], str]]) -> None:
         self._files = dict(files)
-        self._tables: Tables = {}
+        self._tables = Tables()
         self._aliases: dict[str, str] = {}
         self._read: set[str] = set()
         self._canonical: dict[str, str | None] = {}
@@ -43,8 +35,7 @@ class Catalogue:
     @classmethod
     def load(cls, extra: Sequence[Path] = ()) -> Catalogue:
         """The catalogue of modlint with the user's tables before it. Raises ModlintError for a bad table."""
-        folder = rules_folder() / "states"
-        catalogue = cls({i.name.removesuffix(".toml"): i for i in folder.iterdir() if i.name.endswith(".toml")})
+        catalogue = cls(_own_files())
         for path in extra:
             catalogue._take(path)
         return catalogue
@@ -77,7 +68,7 @@ class Catalogue:
             return None
         if name not in self._entries:
             listed = name if name in self._tables else self._family(name) or name
-            self._entries[name] = made_of(name, inherited(listed, self._tables))
+            self._entries[name] = made_of(name, self._tables.inherited(listed))
         return self._entries[name]
 
     def _find(self, dotted: str) -> str | None:
@@ -123,37 +114,46 @@ class Catalogue:
         return [stem for stem in self._files if dotted.startswith(f"{stem}.")]
 
     def _read_file(self, stem: str) -> None:
-        if stem not in self._read:
-            self._read.add(stem)
-            self._add(tomllib.loads(self._files[stem].read_text(encoding="utf-8")))
-
-    def _add(self, tables: Tables) -> None:
         """Take the tables of one of our own files; what a user's file says of the same name stays."""
-        for name, table in tables.items():
-            if name == _ALIASES:
-                self._aliases.update({alias: str(target) for alias, target in table.items()})
-            else:
-                self._tables.setdefault(name, table)
+        if stem in self._read:
+            return
+        self._read.add(stem)
+        text = self._files[stem]()
+        self._tables.add(text)
+        for alias, target in aliases(text).items():
+            self._aliases.setdefault(alias, target)
 
     def _take(self, path: Path) -> None:
         """Take a user's file, which may liken its entries to ours. Raises ModlintError."""
-        tables = _parsed(path)
+        from modlint.catalogue.checking import check, read
+
+        tables = read(path)
         for table in tables.values():
             if isinstance(table, dict) and isinstance(table.get("like"), str):
                 self.canonical(str(table["like"]))
-        fault = check(tables, self._tables)
+        fault = check(tables, {name: self._tables[name] for name in self._tables})
         if fault:
             raise ModlintError(fault, file=str(path))
-        self._aliases.update({alias: str(target) for alias, target in tables.pop(_ALIASES, {}).items()})
-        self._tables.update(tables)
+        self._aliases.update({alias: str(target) for alias, target in tables.pop(ALIASES, {}).items()})
+        for name, table in tables.items():
+            self._tables.replace(name, table)
         self._canonical.clear()
         self._entries.clear()
 
 
-def _parsed(path: Path) -> Tables:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModlintError(f"cannot be read: {error.strerror}", file=str(path)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ModlintError(f"is not TOML: {error}", file=str(path)) from None
+def _own_files() -> dict[str, Callable[[], str]]:
+    """How to read each file of entries, by its stem."""
+    for folder in (_PACKAGE, os.path.dirname(_PACKAGE)):
+        states = os.path.join(folder, "rules", "states")
+        if os.path.isdir(states) and (folder == _PACKAGE or os.path.isfile(os.path.join(folder, "pyproject.toml"))):
+            names = sorted(name for name in os.listdir(states) if name.endswith(_SUFFIX))
+            return {name.removesuffix(_SUFFIX): partial(_text, os.path.join(states, name)) for name in names}
+    from modlint.resources import rules_folder  # in a zipped wheel
+
+    files = [file for file in (rules_folder() / "states").iterdir() if file.name.endswith(_SUFFIX)]
+    return {file.name.removesuffix(_SUFFIX): partial(file.read_text, encoding="utf-8") for file in files}
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()

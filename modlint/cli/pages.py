@@ -53,7 +53,7 @@ def state(expressions: tuple[str, ...], output_format: str) -> None:
     """Say what a constructor call makes, from the catalogue alone."""
     from pathlib import Path
 
-    from modlint.catalogue import Catalogue, state_of_expressions
+    from modlint.catalogue import Catalogue, said, state_of_expressions
     from modlint.config import load
 
     answers = state_of_expressions(list(expressions), Catalogue.load([Path(file) for file in load([]).states]))
@@ -61,7 +61,4 @@ def state(expressions: tuple[str, ...], output_format: str) -> None:
         click.echo(json.dumps(answers, indent=2, ensure_ascii=False))
         return
     for answer in answers:
-        traits = f" ({', '.join(answer['traits'])})" if answer["traits"] else ""
-        writes = f"; writes {', '.join(answer['writes'])}" if answer["writes"] else ""
-        sure = "" if answer["certain"] else "; not certain"
-        click.echo(f"{answer['expression']}: {answer['type']}: {answer['state']}{traits}{writes}{sure}")
+        click.echo(said(answer))

@@ -120,7 +120,7 @@ def _modes(facts: Facts, train: Trait, evaluation: Trait) -> str:
 
 def _condition(facts: Facts, trait: Trait) -> str:
     for one, condition in facts.traits:
-        if one is trait:
+        if one == trait.value:
             return "always" if condition.text == "True" else f"`{condition.text}`"
     return ""
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modlint.catalogue import NOT_NONE, UNKNOWN, Catalogue, Forward, Holds, join
-from modlint.catalogue.reading import check
-from modlint.catalogue.store import tomllib
+from modlint.catalogue.checking import check, tomllib
+from modlint.catalogue.reading import Tables, aliases
 from modlint.errors import ModlintError
 from modlint.graph import STATELESS, State, StateClass, Trait
 from modlint.resources import rules_folder
@@ -57,6 +57,15 @@ def test_canonical_name(catalogue: Catalogue, spelling: str, name: str | None) -
 def test_our_own_tables_are_in_the_vocabulary() -> None:
     for file in (rules_folder() / "states").iterdir():
         assert check(tomllib.loads(file.read_text(encoding="utf-8")), {}) == "", file.name
+
+
+def test_our_reader_of_our_tables_reads_what_a_real_one_does() -> None:
+    for file in (rules_folder() / "states").iterdir():
+        text = file.read_text(encoding="utf-8")
+        tables = Tables()
+        tables.add(text)
+        ours = {name: tables[name] for name in tables}
+        assert ours | ({"aliases": aliases(text)} if aliases(text) else {}) == tomllib.loads(text), file.name
 
 
 def test_bind_fills_in_defaults_and_takes_positions_and_names(catalogue: Catalogue) -> None:

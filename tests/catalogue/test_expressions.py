@@ -85,6 +85,15 @@ def test_a_stack_copies_its_layer_and_keeps_its_norm() -> None:
         pytest.param("nn.utils.weight_norm(m)", "unknown", "torch.nn.utils.weight_norm is given", id="wrapped"),
         pytest.param("torch.ao.quantization.prepare(nn.Linear(3, 3))", "unknown", "depends on the qconfig",
                      id="a function of unknown effect"),
+        pytest.param("Mine(3)", "unknown", "the catalogue has no entry for Mine", id="a bare name that nobody has"),
+        pytest.param("nn.relu()", "unknown", "no entry for torch.nn.relu; is torch.nn.ReLU meant?", id="in lower case"),
+        pytest.param("nn.Linaer(3, 4)", "unknown", "is torch.nn.Linear meant?", id="a misspelt class"),
+        pytest.param("F.relu(x)", "unknown", "torch.nn.functional.relu is a function, which makes no module",
+                     id="a function of torch.nn.functional"),
+        pytest.param("torch.randn(3)", "unknown", "a tensor or a setting, not a module", id="a function of torch"),
+        pytest.param("nn.Linear(3, 4)(x)", "unknown", "a tensor or a setting, not a module", id="the call of a module"),
+        pytest.param("nn.Transformer.generate_square_subsequent_mask(3)", "unknown", "does not know what torch.nn.",
+                     id="a static method"),
         pytest.param("blocks[0](3)", "unknown", "not the call of a class or function that can be named", id="no name"),
     ],
 )  # fmt: skip
@@ -98,7 +107,25 @@ def test_what_is_not_known_is_said_with_the_reason(text: str, state: str, reason
     ("text", "words"),
     [
         pytest.param("nn.ReLU(", "is no Python expression", id="an open bracket"),
-        pytest.param("nn.ReLU", "is not a call; write a constructor call such as", id="a class"),
+        pytest.param("nn.ReLU", "is not a call but the class torch.nn.ReLU; write 'nn.ReLU(...)'", id="a class"),
+        pytest.param("3 + 4", "is not a call; write a constructor call such as 'nn.BatchNorm2d(", id="a number"),
+        pytest.param("relu", "'relu' is not a call; write a constructor call such as", id="a name"),
+        pytest.param(
+            "nn.Sequential([nn.ReLU()])",
+            "torch.nn.Sequential takes modules, not a list; write",
+            id="a list in a Sequential",
+        ),
+        pytest.param(" ", "the expression is empty; write a constructor call such as", id="nothing"),
+        pytest.param("norm = nn.BatchNorm2d(8)", "is no Python expression", id="an assignment"),
+        pytest.param(
+            "partial(nn.ReLU, True)",
+            "makes no torch.nn.ReLU yet; call it: 'partial(nn.ReLU, True)()'",
+            id="a class with arguments",
+        ),
+        pytest.param(
+            "f(" * 3000 + ")" * 3000, "no Python expression (too many nested parentheses)", id="nested deeply"
+        ),
+        pytest.param("nn.Linear(3)(x)", "torch.nn.Linear lacks the argument 'out_features'", id="a mistake inside"),
         pytest.param(
             "nn.BatchNorm2d(8, afine=True)", "has no parameter 'afine'; it has num_features, eps,", id="a misspelt name"
         ),

@@ -158,6 +158,10 @@ def _tables() -> Iterator[Case]:
         yield from cases_of("Embedding", half, f"10, 6{options}", covering=all_rows)
     for options in ("", ", max_norm=0.5", ", mode='max'", ", max_norm=0.5, mode='sum'"):
         yield from cases_of("EmbeddingBag", half, f"10, 6{options}", covering=all_rows)
+    given = "torch.randn(10, 6)"
+    for options in ("", ", False", ", freeze=False, max_norm=0.5", ", max_norm=0.5"):
+        made = "Embedding.from_pretrained EmbeddingBag.from_pretrained"
+        yield from cases_of(made, half, f"{given}{options}", covering=all_rows)
 
 
 def _recurrent() -> Iterator[Case]:

@@ -47,9 +47,18 @@ def cases() -> Iterator[Case]:
     yield Case(f"{_UTILS}.convert_conv3d_weight_memory_format({volume}, torch.channels_last_3d)", shape)
     yield Case(f"{_UTILS}.fuse_conv_bn_eval(torch.nn.Conv2d(4, 4, 2).eval(), {_NORM}.eval())", IMAGE)
     yield Case(f"{_UTILS}.fuse_linear_bn_eval({_LINEAR}.eval(), torch.nn.BatchNorm1d(3).eval())", ROWS)
+    for arguments in ("Linear, 4, 3", "Linear, in_features=4, out_features=3", "BatchNorm1d, 4"):
+        yield Case(f"{_UTILS}.skip_init(torch.nn.{arguments})", ROWS, prepare=_initialised)
     yield from _parametrizations()
     yield Case(f"torch.nn.SyncBatchNorm.convert_sync_batchnorm({_NORM})", IMAGE)
     yield Case(f"torch.nn.SyncBatchNorm.convert_sync_batchnorm({_CONV})", IMAGE)
+
+
+def _initialised(module: torch.nn.Module) -> torch.nn.Module:
+    """What skip_init leaves as the memory happened to be, drawn anew."""
+    for tensor in (*module.parameters(), *module.buffers()):
+        tensor.data = torch.rand(tensor.shape) if tensor.is_floating_point() else torch.zeros_like(tensor)
+    return module
 
 
 def _parametrizations() -> Iterator[Case]:

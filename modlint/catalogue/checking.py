@@ -1,0 +1,125 @@
+"""The user's own tables: a file -> tables in the closed vocabulary, or an error: file, key and what is allowed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, TypeAlias
+
+from modlint.catalogue.conditions import Condition
+from modlint.catalogue.entries import Forward, Holds
+from modlint.catalogue.reading import conditions, written
+from modlint.catalogue.signatures import signature
+from modlint.catalogue.telling import TRAITS
+from modlint.errors import ModlintError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Table: TypeAlias = "dict[str, object]"
+
+_TEXT = {"signature", "like", "type", "becomes", "note", "wraps", "holds", "forward", "unknown"}
+_LISTS = {"methods", "rewrites", "writes"}
+_FLAGS = {"returns", "restores"}
+_CLASS_ONLY = {"type", "becomes", "holds", "forward", "methods", "rewrites"}
+_FUNCTION_ONLY = {"wraps", "copied", "returns", "restores", "unknown"}
+_CONDITIONS = {*TRAITS, "copied"}
+KEYS = tuple(sorted({*_CONDITIONS, *_TEXT, *_LISTS, *_FLAGS, "children"}))
+
+
+def read(path: Path) -> dict[str, Table]:
+    """The tables of a user's file as they stand there. Raises ModlintError."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModlintError(f"cannot be read: {error.strerror}", file=str(path)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ModlintError(f"is not TOML: {error}", file=str(path)) from None
+
+
+def check(tables: Mapping[str, object], others: Mapping[str, Table]) -> str:
+    """What is wrong with the first bad table of a file, naming the keys and what is allowed, or "".
+
+    `others` are the tables that its entries may be `like` besides each other.
+    """
+    known = {**others, **{name: table for name, table in tables.items() if isinstance(table, dict)}}
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            return f"{name!r} is not a table; write [{name!r}] with keys of {', '.join(KEYS)}"
+        fault = _aliases_fault(table) if name == "aliases" else _table_fault(name, table, known)
+        if fault:
+            return f"[{name!r}]: {fault}"
+    return ""
+
+
+def _aliases_fault(table: Table) -> str:
+    bad = next((alias for alias, target in table.items() if not isinstance(target, str)), None)
+    return f"{bad!r} must be a dotted name" if bad is not None else ""
+
+
+def _table_fault(name: str, table: Table, known: Mapping[str, Table]) -> str:
+    if "." not in name:
+        return f"the name of an entry is dotted, as in [{'mypackage.' + name!r}]"
+    for key, value in table.items():
+        fault = _key_fault(key, value)
+        if fault:
+            return fault
+    chain = [name]
+    while "like" in known[chain[-1]]:
+        following = str(known[chain[-1]]["like"])
+        if following not in known or following in chain:
+            return f"like = {following!r} is not another entry of this file or of modlint"
+        chain.append(following)
+    return _whole_fault({key: value for link in reversed(chain) for key, value in known[link].items()})
+
+
+def _key_fault(key: str, value: object) -> str:
+    if key not in KEYS:
+        return f"unknown key {key!r}; allowed are {', '.join(KEYS)}"
+    if key in _CONDITIONS and not isinstance(value, (bool, str)):
+        return f"{key} must be true, false or a condition on the arguments, not {value!r}"
+    if key in _TEXT and not isinstance(value, str):
+        return f"{key} must be a string, not {value!r}"
+    if key in _FLAGS and not isinstance(value, bool):
+        return f"{key} must be true or false, not {value!r}"
+    if key in _LISTS and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+        return f"{key} must be a list of strings, not {value!r}"
+    if key == "holds" and value not in [item.value for item in Holds]:
+        return f"holds = {value!r} is not one of {', '.join(item.value for item in Holds)}"
+    if key == "forward" and value not in [item.value for item in Forward]:
+        return f"forward = {value!r} is not one of {', '.join(item.value for item in Forward)}"
+    return ""
+
+
+def _whole_fault(table: Table) -> str:
+    mixed = sorted(_CLASS_ONLY & set(table)) if "wraps" in table else sorted(_FUNCTION_ONLY & set(table))
+    if mixed:
+        kind = "a function that changes a module (it has wraps)" if "wraps" in table else "a class (it has no wraps)"
+        return f"{mixed[0]} has no meaning for {kind}"
+    try:
+        names = [param.name for param in signature(str(table.get("signature", "")))]
+    except (SyntaxError, ValueError):
+        return f"signature = {table['signature']!r} is not a parameter list such as 'channels, eps=1e-5, *, bias=True'"
+    for key, text in [*conditions(table), *written(table, "writes"), *written(table, "rewrites")]:
+        fault = Condition(text).fault(names)
+        if fault:
+            return f"{key}: {fault}"
+    children = table.get("children", [])
+    if not isinstance(children, list):
+        return f"children must be a list of tables with argument and at, not {children!r}"
+    for child in children:
+        if not isinstance(child, dict) or not {"argument", "at"} <= set(child) <= {"argument", "at", "copies"}:
+            return f"children: {child!r} must have argument and at, and may have copies"
+    arguments = [child[key] for child in children for key in ("argument", "copies") if key in child]
+    arguments += [str(table["wraps"])] if "wraps" in table else []
+    stranger = next((name for name in arguments if name not in names), "")
+    if stranger:
+        return f"{stranger!r} is not a parameter; the signature has {', '.join(names) or 'none'}"
+    if "writes" in table and not {"writes-train", "writes-eval"} & set(table):
+        return "writes needs writes-train or writes-eval: in which mode it is written"
+    return ""
