@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from modlint.interpreter import tracking
@@ -11,6 +11,7 @@ from modlint.interpreter.values import (
     RNG,
     BoundV,
     CallArgs,
+    ExtV,
     FuncV,
     ModuleObj,
     PartialV,
@@ -38,6 +39,7 @@ _FRESH = frozenset(
     {"zeros", "ones", "empty", "full", "arange", "linspace", "eye", "zeros_like", "ones_like", "empty_like"}
 )
 _FUNCTIONAL_RANDOM = {"dropout": 1, "dropout1d": 1, "dropout2d": 1, "dropout3d": 1, "alpha_dropout": 1, "rrelu": 3}
+_QUANTIZED = ("torch.ao.", "torch.quantization.", "torch.nn.")
 _FUNCTIONAL = ("torch.nn.functional.", "torch.functional.")
 
 
@@ -56,6 +58,8 @@ def model_of(dotted: str) -> Callable[[Interpreter, CallArgs], Value] | None:
         return _random
     if owner == "torch.nn.functional" and name in _FUNCTIONAL_RANDOM:
         return lambda m, args: _dropout(m, args, _FUNCTIONAL_RANDOM[name])
+    if name in _CLASS_METHODS and owner.startswith(_QUANTIZED):
+        return partial(_CLASS_METHODS[name], owner)
     if name in {"checkpoint", "checkpoint_seq", "checkpoint_sequential"} and "checkpoint" in owner:
         return _checkpoint if name == "checkpoint" else _checkpoint_sequential
     return None
@@ -181,6 +185,35 @@ def wrap(m: Interpreter, wrapper: Wrapper, args: CallArgs) -> Value:
     return module if wrapper.returns else None
 
 
+def _skip_init(m: Interpreter, args: CallArgs) -> Value:
+    """`skip_init(nn.Linear, 3, 4)`: an instance of the class, its parameters left as the memory happens to be."""
+    if not args.args:
+        return m.unknown("skip_init()")
+    return m.call(args.args[0], args._replace(args=args.args[1:], places=args.places[1:]))
+
+
+def _with_args(owner: str, m: Interpreter, args: CallArgs) -> Value:
+    """`MinMaxObserver.with_args(dtype=...)`: the class with some of its arguments."""
+    return PartialV(ExtV(owner), args.args, dict(args.kwargs))
+
+
+def _from_another(owner: str, m: Interpreter, args: CallArgs) -> Value:
+    """`nnq.Linear.from_float(module)`: a new instance, its arguments taken from the other module."""
+    made = m.new_module(ExtV(owner), args.site)
+    m.library_init(
+        made, ExtV(owner), args._replace(args=(), kwargs={"**": m.unknown("from another module")}, places=())
+    )
+    return made
+
+
+_CLASS_METHODS = {
+    "with_args": _with_args,
+    "from_float": _from_another,
+    "from_observed": _from_another,
+    "from_reference": _from_another,
+}
+
+
 def _same(m: Interpreter, args: CallArgs) -> Value:
     """Compiling and scripting give a module that is the same for our purposes."""
     return args.args[0] if args.args else m.unknown("torch.compile as a decorator")
@@ -211,6 +244,7 @@ _MODELS: dict[str, Callable[[Interpreter, CallArgs], Value]] = {
     "torch.nn.functional.batch_norm": _batch_norm,
     "torch.nn.functional.instance_norm": _instance_norm,
     "torch.batch_norm": _torch_batch_norm,
+    "torch.nn.utils.skip_init": _skip_init,
     "torch.compile": _same,
     "torch.jit.script": _same,
     "torch.jit.trace": _same,
