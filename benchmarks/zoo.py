@@ -444,6 +444,7 @@ class StaticPass:
         A class has a graph of its own and one for each factory that builds it with other arguments.
         """
         read = [r.graph for r in self._read(os.path.relpath(file, self.root)) if _class_of(r.graph) == cls]
+        self.places.prepare([instance.created for one in read for instance in one.instances()])
         found = [[p for p in pairs_of(g, graph, self.places) if p.reads_as or p.runs] for g in read]
         return max(found, key=lambda pairs: (len(pairs), sum(p.agrees for p in pairs)), default=[])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -27,15 +28,24 @@ from torch.utils.checkpoint import checkpoint
 """
 
 
+LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+
+
 @pytest.fixture(autouse=True)
 def modules() -> Iterator[None]:
     """What a test imports is forgotten after it."""
     before, path = set(sys.modules), list(sys.path)
     yield
     for name in set(sys.modules) - before:
-        if "modlint" not in name.split(".") and not name.startswith(("torch", "numpy", "networkx")):
+        if "modlint" not in name.split(".") and not _of_a_library(sys.modules[name]):
             del sys.modules[name]
     sys.path[:] = path
+
+
+def _of_a_library(module: object) -> bool:
+    """Such stay: importing libcst again for every test took most of the time."""
+    file = getattr(module, "__file__", None)
+    return file is None or file.startswith(LIBRARIES)
 
 
 @pytest.fixture

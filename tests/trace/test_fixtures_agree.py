@@ -77,7 +77,9 @@ def static_graphs(fixture: oracle.Fixture) -> tuple[list[Any], Places]:
 def paired(fixture: oracle.Fixture, traced: TracedGraph) -> list[Pair]:
     """The traced graph against the static graph of its class that knows most of its instances."""
     read, places = static_graphs(fixture)
-    same = [pairs_of(one, traced, places) for one in read if one.model.rpartition(".")[2] == traced.model]
+    ours = [one for one in read if one.model.rpartition(".")[2] == traced.model]
+    places.prepare([instance.created for one in ours for instance in one.instances()])  # one more parse, not one each
+    same = [pairs_of(one, traced, places) for one in ours]
     best = max(same, key=lambda pairs: (len(pairs), sum(p.agrees for p in pairs)), default=[])
     return [pair for pair in best if pair.runs or pair.reads_as]
 
