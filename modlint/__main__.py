@@ -14,7 +14,8 @@ def main(argv: "Sequence[str] | None" = None) -> int:
     """Run the command line; returns the exit status."""
     try:
         status = _answered(list(sys.argv[1:] if argv is None else argv))
-        sys.stdout.flush()
+        if not sys.stdout.closed:  # the language server closes it
+            sys.stdout.flush()
         return status
     except KeyboardInterrupt:
         return 130

@@ -177,9 +177,7 @@ class Locator:
             spans = self._known(file)
             missing = numbers - spans.keys()
             if missing:
-                from modlint.syntax.source import locate
-
-                found = locate(self._sources.source(file), sorted(missing))
+                found = self._sources.locate(file, sorted(missing))
                 spans.update((number, (s.row, s.column, s.end_row, s.end_column)) for number, s in found.items())
                 self._sources.remember(_SPANS, file, self._sources.stamp(file), spans)
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from modlint.syntax.ir import FileIR
+    from modlint.syntax.pieces import PieceParser
+    from modlint.syntax.source import Span
 
     MentionState = tuple[dict[str, list[str]], dict[str, bytes | None]]
 
@@ -69,6 +71,11 @@ class Sources:
         self._ready: dict[str, FileIR] = {}  # parsed here and not yet asked for
         self._digests: dict[str, str | None] = {}
         self._seen: dict[str, tuple[str, bytes]] | None = None
+        self._edited: dict[str, PieceParser] | None = None
+
+    def expect_edits(self) -> None:
+        """Keep the syntax trees of unsaved texts, for what an edit leaves as it is."""
+        self._edited = {}
 
     def path(self, name: str) -> str:
         """The absolute path of a name."""
@@ -161,8 +168,10 @@ class Sources:
     def _parsed(self, name: str) -> FileIR | None:
         from modlint.syntax.source import deep_recursion, parse_source
 
+        pieces = self._pieces(name)
         try:
-            parsed = parse_source(name, self.source(name))
+            source = self.source(name)
+            parsed = parse_source(name, source) if pieces is None else pieces.parse(name, source)
             with deep_recursion(name):
                 blob = pickle.dumps(parsed, pickle.HIGHEST_PROTOCOL)
         except OSError as error:
@@ -176,6 +185,23 @@ class Sources:
         self.fresh.append((_REPRESENTATION, name, stamp, blob))
         self.fresh.append((_MENTIONS, name, stamp, "\n".join(sorted(parsed.calls)).encode("utf-8", "surrogatepass")))
         return parsed
+
+    def locate(self, name: str, numbers: list[int]) -> dict[int, Span]:
+        """The spans of numbered nodes. Raises OSError or ModlintError."""
+        from modlint.syntax.source import locate
+
+        pieces = self._pieces(name)
+        source = self.source(name)
+        return locate(source, numbers) if pieces is None else pieces.locate(source, numbers)
+
+    def _pieces(self, name: str) -> PieceParser | None:
+        if self._edited is None or name not in self.setup.overlays:
+            return None
+        if name not in self._edited:
+            from modlint.syntax.pieces import PieceParser
+
+            self._edited[name] = PieceParser()
+        return self._edited[name]
 
     def _stamp(self, name: str) -> str:
         return f"{self.setup.stamp} {self.setup.root} {self.digest(name)}"
@@ -192,6 +218,8 @@ class Sources:
         """Read a file anew when it is next asked for."""
         for known in (self._digests, self._blobs, self._ready, self.unreadable):
             known.pop(name, None)
+        if self._edited is not None and name not in self.setup.overlays:
+            self._edited.pop(name, None)
 
     def take(self, rows: Iterable[tuple[str, str, str, bytes]]) -> None:
         """Rows that another process computed."""

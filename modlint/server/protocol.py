@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from modlint.findings import Finding
     from modlint.graph.model import Location
+    from modlint.server.documents import Document
     from modlint.server.session import Session
 
 SOURCE = "modlint"
@@ -32,9 +33,10 @@ _SEVERITIES = {
 class Translator:
     """Places in code points from 1 -> ranges in the client's units from 0."""
 
-    def __init__(self, session: Session, codec: PositionCodec) -> None:
+    def __init__(self, session: Session, codec: PositionCodec, document: Document) -> None:
         self._session = session
         self._codec = codec
+        self._document = document
         self._lines: dict[str, list[str]] = {}
 
     def range(self, place: Location) -> types.Range:
@@ -48,7 +50,7 @@ class Translator:
 
     def location(self, place: Location) -> types.Location:
         """The same with the file's URI."""
-        uri = uris.from_fs_path(self._session.path(place.filename))
+        uri = self._document.uri_of(place.filename) or uris.from_fs_path(self._session.path(place.filename))
         return types.Location(uri or "", self.range(place))
 
     def diagnostic(self, finding: Finding) -> types.Diagnostic:

@@ -1,9 +1,16 @@
-"""The language server itself: which message of the client makes what happen."""
+"""The language server itself: which message of the client makes what happen.
+
+Decision: linting runs in one thread beside the one that talks to the client, and nothing but that thread touches a
+session. Consequence: a hover or a code action is answered from what was found last, without waiting for a lint.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
@@ -13,24 +20,55 @@ from pygls.lsp.server import LanguageServer
 from modlint import __version__
 from modlint.config import load
 from modlint.errors import ModlintError
+from modlint.server.documents import Document, document_of
 from modlint.server.protocol import SOURCE, Translator, actions
 from modlint.server.session import Session
 
 if TYPE_CHECKING:
     from modlint.findings import Finding
 
-QUIET_SECONDS = 0.05  # without a change before the text is looked at
+QUIET_SECONDS = 0.03  # without a change before the text is looked at
+IDLE_SECONDS = 5.0  # without a lint before garbage is collected
+
+_NOTEBOOKS = types.NotebookDocumentSyncOptions(
+    [
+        types.NotebookDocumentFilterWithNotebook(
+            notebook=types.NotebookDocumentFilterNotebookType("jupyter-notebook"),
+            cells=[types.NotebookCellLanguage("python")],
+        )
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was found in a document, and what it was."""
+
+    document: Document
+    name: str
+    findings: tuple[Finding, ...]
+    diagnostics: dict[str, list[types.Diagnostic]]  # by URI
+    translator: Translator
 
 
 class Server(LanguageServer):
-    """A language server with a session for each project and the last findings of each open document."""
+    """A language server with a session for each project and what was last seen in each open document."""
 
     def __init__(self) -> None:
-        super().__init__("modlint", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Incremental)
-        self.sessions: dict[str, Session] = {}  # by root
-        self.folders: dict[str, str] = {}  # folder -> root
-        self.found: dict[str, tuple[Finding, ...]] = {}
+        super().__init__(
+            "modlint",
+            __version__,
+            text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+            notebook_document_sync=_NOTEBOOKS,
+        )
+        self.worker = ThreadPoolExecutor(1, "modlint")
+        self.sessions: dict[str, Session] = {}  # by root; the worker's
+        self.folders: dict[str, str] = {}  # folder -> root; the worker's
+        self.seen: dict[str, Seen] = {}  # by the URI of the file or notebook
         self.waiting: dict[str, asyncio.Task[None]] = {}
+        self.idle: asyncio.TimerHandle | None = None
+
+    # -- on the worker's thread ----------------------------------------------------------------------------------
 
     def session(self, path: str) -> Session:
         """The session of a file's project. Raises ModlintError for its configuration."""
@@ -42,47 +80,81 @@ class Server(LanguageServer):
                 self.sessions[config.root] = Session(config, path)
         return self.sessions[self.folders[folder]]
 
-    def look(self, uri: str) -> None:
-        """Lint one open document and publish what is found."""
-        document = self.workspace.get_text_document(uri)
-        path = uris.to_fs_path(uri)
-        if path is None or not path.endswith(".py"):
+    def linted(self, document: Document) -> Seen:
+        """Lint one document. Raises ModlintError."""
+        session = self.session(document.path)
+        session.put(document.path, document.text)
+        findings = session.findings(document.path)
+        translator = Translator(session, self.workspace.position_codec, document)
+        diagnostics: dict[str, list[types.Diagnostic]] = {}
+        for finding in findings:
+            place = document.uri_of(finding.location.filename) or document.uri
+            diagnostics.setdefault(place, []).append(translator.diagnostic(finding))
+        return Seen(document, session.name(document.path), findings, diagnostics, translator)
+
+    def closed(self, path: str) -> None:
+        """What is on disk counts again."""
+        if os.path.dirname(path) in self.folders:
+            self.session(path).put(path, None)
+
+    def anew(self) -> None:
+        """Forget every project."""
+        self.sessions.clear()
+        self.folders.clear()
+
+    # -- on the client's thread ----------------------------------------------------------------------------------
+
+    def look(self, uri: str, after: float = 0.0) -> None:
+        """Lint a document when it has been left alone for a moment."""
+        document = document_of(self.workspace, uri)
+        if document is not None:
+            self.stop(document.uri)
+            self.waiting[document.uri] = asyncio.ensure_future(self._look(document.uri, after))
+
+    def stop(self, uri: str) -> None:
+        """Do not publish what is under way for a document."""
+        task = self.waiting.pop(uri, None)
+        if task is not None:
+            task.cancel()
+
+    async def _look(self, uri: str, after: float) -> None:
+        if after:
+            await asyncio.sleep(after)
+        document = document_of(self.workspace, uri)
+        if document is None:
             return
+        loop = asyncio.get_running_loop()
         try:
-            session = self.session(path)
-            session.put(path, document.source)
-            self.found[uri] = session.findings(path)
+            seen = await loop.run_in_executor(self.worker, self.linted, document)
         except ModlintError as error:
             self.window_log_message(types.LogMessageParams(types.MessageType.Error, str(error)))
             return
-        translator = Translator(session, self.workspace.position_codec)
-        diagnostics = [translator.diagnostic(finding) for finding in self.found[uri]]
+        self.seen[uri] = seen
+        for place, version in document.shown:
+            self.publish(place, seen.diagnostics.get(place, []), version)
+        self.collect_later(loop)
+
+    def publish(self, uri: str, diagnostics: list[types.Diagnostic], version: int | None = None) -> None:
+        """Tell the client what is known of one text."""
         self.text_document_publish_diagnostics(
-            types.PublishDiagnosticsParams(uri=uri, diagnostics=diagnostics, version=document.version)
+            types.PublishDiagnosticsParams(uri=uri, diagnostics=diagnostics, version=version)
         )
 
-    def look_soon(self, uri: str) -> None:
-        """Lint a document when it has been left alone for a moment."""
-        task = self.waiting.pop(uri, None)
-        if task is not None:
-            task.cancel()
-        self.waiting[uri] = asyncio.ensure_future(self._later(uri))
-
-    async def _later(self, uri: str) -> None:
-        await asyncio.sleep(QUIET_SECONDS)
-        self.waiting.pop(uri, None)
-        self.look(uri)
+    def collect_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Collect garbage when nothing has been looked at for a while: it takes as long as a lint."""
+        if self.idle is not None:
+            self.idle.cancel()
+        self.idle = loop.call_later(IDLE_SECONDS, self.worker.submit, gc.collect)
 
     def forget(self, uri: str) -> None:
-        """The document is closed: what is on disk counts again, and its diagnostics go."""
-        task = self.waiting.pop(uri, None)
-        if task is not None:
-            task.cancel()
-        self.found.pop(uri, None)
+        """The document is closed: its diagnostics go."""
+        self.stop(uri)
+        seen = self.seen.pop(uri, None)
         path = uris.to_fs_path(uri)
-        if path is not None and path.endswith(".py"):
-            self.session(path).put(path, None)
-        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri=uri, diagnostics=[]))
+        if path is not None:
+            self.worker.submit(self.closed, path)
+        for place, _ in ((uri, None),) if seen is None else seen.document.shown:
+            self.publish(place, [])
 
 
 server = Server()
@@ -97,15 +169,15 @@ def did_open(ls: Server, params: types.DidOpenTextDocumentParams) -> None:
 @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
 def did_change(ls: Server, params: types.DidChangeTextDocumentParams) -> None:
     """Lint when typing pauses."""
-    ls.look_soon(params.text_document.uri)
+    ls.look(params.text_document.uri, QUIET_SECONDS)
 
 
 @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
 def did_save(ls: Server, params: types.DidSaveTextDocumentParams) -> None:
     """Other open documents may depend on what was saved."""
-    for uri in list(ls.found):
+    for uri in list(ls.seen):
         if uri != params.text_document.uri:
-            ls.look_soon(uri)
+            ls.look(uri, QUIET_SECONDS)
 
 
 @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
@@ -114,25 +186,52 @@ def did_close(ls: Server, params: types.DidCloseTextDocumentParams) -> None:
     ls.forget(params.text_document.uri)
 
 
+@server.feature(types.NOTEBOOK_DOCUMENT_DID_OPEN)
+def did_open_notebook(ls: Server, params: types.DidOpenNotebookDocumentParams) -> None:
+    """Lint all cells as one module."""
+    ls.look(params.notebook_document.uri)
+
+
+@server.feature(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
+def did_change_notebook(ls: Server, params: types.DidChangeNotebookDocumentParams) -> None:
+    """Lint when typing pauses; a cell that is gone keeps no diagnostics."""
+    uri = params.notebook_document.uri
+    document = document_of(ls.workspace, uri)
+    known = ls.seen.get(uri)
+    if document is not None and known is not None:
+        for cell in known.document.cells:
+            if cell not in document.cells:
+                ls.publish(cell, [])
+    ls.look(uri, QUIET_SECONDS)
+
+
+@server.feature(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
+def did_close_notebook(ls: Server, params: types.DidCloseNotebookDocumentParams) -> None:
+    """Take the diagnostics of all cells back."""
+    ls.forget(params.notebook_document.uri)
+
+
 @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
 def did_change_watched_files(ls: Server, params: types.DidChangeWatchedFilesParams) -> None:
     """Files came, went or changed outside of the editor: start anew, for configuration and listing may differ."""
-    ls.sessions.clear()
-    ls.folders.clear()
-    for uri in list(ls.found):
-        ls.look_soon(uri)
+    ls.worker.submit(ls.anew)
+    for uri in list(ls.seen):
+        ls.look(uri, QUIET_SECONDS)
+
+
+def _seen_at(ls: Server, uri: str) -> Seen | None:
+    notebook = ls.workspace.get_notebook_document(cell_uri=uri)
+    return ls.seen.get(uri if notebook is None else notebook.uri)
 
 
 @server.feature(types.TEXT_DOCUMENT_HOVER)
 def hover(ls: Server, params: types.HoverParams) -> types.Hover | None:
     """The rule's page and the instance's story, at each of its places."""
-    uri = params.text_document.uri
-    path = uris.to_fs_path(uri)
-    if path is None or not ls.found.get(uri):
+    seen = _seen_at(ls, params.text_document.uri)
+    if seen is None:
         return None
-    session = ls.session(path)
-    translator = Translator(session, ls.workspace.position_codec)
-    return translator.hover(ls.found[uri], session.name(path), params.position)
+    name = seen.document.filename_of(params.text_document.uri, seen.name)
+    return seen.translator.hover(seen.findings, name, params.position)
 
 
 @server.feature(
@@ -142,7 +241,8 @@ def code_actions(ls: Server, params: types.CodeActionParams) -> list[types.CodeA
     """Suppress a finding, or mark it as meant."""
     uri = params.text_document.uri
     text = ls.workspace.get_text_document(uri).source
-    by_fingerprint = {finding.fingerprint: finding for finding in ls.found.get(uri, ())}
+    seen = _seen_at(ls, uri)
+    by_fingerprint = {} if seen is None else {finding.fingerprint: finding for finding in seen.findings}
     offered = []
     for diagnostic in params.context.diagnostics:
         data = diagnostic.data
@@ -155,4 +255,6 @@ def code_actions(ls: Server, params: types.CodeActionParams) -> list[types.CodeA
 
 def start() -> None:
     """Serve on stdin and stdout until the client says goodbye."""
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1000)  # representations are large and hold no cycles: see `Server.collect_later`
     server.start_io()

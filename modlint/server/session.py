@@ -11,6 +11,7 @@ from modlint.config import CACHE_DIR
 from modlint.linter import Request, find_files, findings_of, sources_of
 from modlint.sources import Mentions, name_of
 from modlint.syntax.files import is_excluded
+from modlint.syntax.text import encoding_of
 
 if TYPE_CHECKING:
     from modlint.config import Config
@@ -34,6 +35,7 @@ class Session:
         request = Request((path,), config, cache_folder=cache, overlays={path: b""})
         found, around = find_files(request)
         self._sources: Sources = sources_of(request, found, around, self._open)
+        self._sources.expect_edits()
         self._mentions = Mentions(self._sources)
         options = Options(config.search_path, config.states, bool(self._selected & _INVENTORY))
         self._analyst = Analyst(self._sources, options, self._mentions)
@@ -53,15 +55,13 @@ class Session:
     def put(self, path: str, text: str | None) -> None:
         """The text of a file in the editor; None when it was closed."""
         name = self.name(path)
-        if text is None:
-            self._open.pop(name, None)
+        data = None if text is None else _encoded(text)
+        if data == self._open.get(name):
+            return
+        if data is None:
+            del self._open[name]
         else:
-            self._open[name] = text.encode("utf-8", "surrogatepass")
-        self.forget(path)
-
-    def forget(self, path: str) -> None:
-        """Take notice that a file has changed."""
-        name = self.name(path)
+            self._open[name] = data
         self._sources.forget(name)
         self._mentions.forget(name)
         self._analyst.forget(name)
@@ -71,7 +71,15 @@ class Session:
         if self.config.force_exclude and is_excluded(path, self.config):
             return ()
         name = self.name(path)
-        readable = self._sources.representation(name) is not None
+        readable = self._sources.prepare(name) is not None
         results = [self._analyst.analyse(name)] if readable else []
+        found = findings_of(self._sources, [name], results, self.config, self._rules, self._selected)
         self._sources.fresh.clear()  # unsaved text is nothing for the cache
-        return findings_of(self._sources, [name], results, self.config, self._rules, self._selected)
+        return found
+
+
+def _encoded(text: str) -> bytes:
+    """The text as the bytes of a file that declares its encoding as the text does."""
+    data = text.encode("utf-8", "surrogatepass")
+    encoding = encoding_of(data)
+    return data if encoding in {"utf-8", "utf-8-sig"} else text.encode(encoding, "replace")

@@ -45,7 +45,7 @@ def parse_source(path: str, data: bytes) -> FileIR:
     from modlint.syntax.lower import Lowerer
 
     with deep_recursion(path):
-        tree = _parse(path, data)
+        tree = parse_module(path, data)
         lowerer = Lowerer()
         body = lowerer.statements(tree.body)
     return FileIR(path, body, frozenset(lowerer.mentions), frozenset(lowerer.calls))
@@ -58,7 +58,7 @@ def locate(data: bytes, numbers: Iterable[int]) -> dict[int, Span]:
     from modlint.syntax.lower import Lowerer
 
     with deep_recursion(""):
-        wrapper = MetadataWrapper(_parse("", data), unsafe_skip_copy=True)
+        wrapper = MetadataWrapper(parse_module("", data), unsafe_skip_copy=True)
         lowerer = Lowerer(record=True)
         lowerer.statements(wrapper.module.body)
         positions = wrapper.resolve(PositionProvider)
@@ -91,7 +91,8 @@ def deep_recursion(path: str) -> Iterator[None]:
         raise SourceError("nested too deeply to analyse; split the expression", path) from None
 
 
-def _parse(path: str, data: bytes) -> libcst.Module:
+def parse_module(path: str, data: bytes) -> libcst.Module:
+    """The syntax tree. Raises SourceError."""
     import libcst
 
     if b"\0" in data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import statistics
 import sys
@@ -207,3 +208,151 @@ async def test_an_edit_in_a_large_tree_is_answered_soon(client: LanguageClient, 
         await editor.published()
         taken.append(time.perf_counter() - before)
     assert statistics.quantiles(taken, n=20)[-1] < 1.0, taken  # the goal is 0.15 on an idle machine: see benchmarks
+
+
+class Notebook:
+    """An open notebook: markdown, which the client keeps to itself, and cells of code."""
+
+    def __init__(self, client: LanguageClient, path: Path) -> None:
+        self.client = client
+        self.uri = path.as_uri()
+        self.version = 0
+
+    def cell(self, number: int) -> str:
+        return f"vscode-notebook-cell:{self.uri.removeprefix('file:')}#W{number}"
+
+    def open(self, *texts: str) -> None:
+        code = types.NotebookCellKind.Code
+        cells = [types.NotebookCell(types.NotebookCellKind.Markup, self.cell(0))]
+        cells += [types.NotebookCell(code, self.cell(number)) for number, _ in enumerate(texts, start=1)]
+        documents = [types.TextDocumentItem(self.cell(n), "python", 0, text) for n, text in enumerate(texts, start=1)]
+        notebook = types.NotebookDocument(self.uri, "jupyter-notebook", 0, cells)
+        self.client.notebook_document_did_open(types.DidOpenNotebookDocumentParams(notebook, documents))
+
+    def change(self, number: int, text: str) -> None:
+        cell = types.VersionedTextDocumentIdentifier(self.version + 1, self.cell(number))
+        content = types.NotebookDocumentCellContentChanges(
+            cell, [types.TextDocumentContentChangeWholeDocument(text=text)]
+        )
+        self._changed(types.NotebookDocumentCellChanges(text_content=[content]))
+
+    def insert(self, at: int, number: int, text: str) -> None:
+        cell = types.NotebookCell(types.NotebookCellKind.Code, self.cell(number))
+        document = types.TextDocumentItem(self.cell(number), "python", 0, text)
+        structure = types.NotebookDocumentCellChangeStructure(
+            types.NotebookCellArrayChange(at, 0, [cell]), did_open=[document]
+        )
+        self._changed(types.NotebookDocumentCellChanges(structure=structure))
+
+    def remove(self, at: int, number: int) -> None:
+        structure = types.NotebookDocumentCellChangeStructure(
+            types.NotebookCellArrayChange(at, 1), did_close=[types.TextDocumentIdentifier(self.cell(number))]
+        )
+        self._changed(types.NotebookDocumentCellChanges(structure=structure))
+
+    def _changed(self, cells: types.NotebookDocumentCellChanges) -> None:
+        self.version += 1
+        notebook = types.VersionedNotebookDocumentIdentifier(self.version, self.uri)
+        change = types.NotebookDocumentChangeEvent(cells=cells)
+        self.client.notebook_document_did_change(types.DidChangeNotebookDocumentParams(notebook, change))
+
+    async def published(self, *cells: int) -> list[types.Diagnostic]:
+        """The diagnostics, one for each of the cells by number, as soon as the client has been told of just these."""
+        async with asyncio.timeout(20) if hasattr(asyncio, "timeout") else contextlib.AsyncExitStack():
+            while True:
+                told = [(uri, found) for uri, found in self.client.diagnostics.items() if found]
+                found = sorted((int(uri.rpartition("#W")[2]), one) for uri, several in told for one in several)
+                if [number for number, _ in found] == list(cells):
+                    return [one for _, one in found]
+                await asyncio.sleep(0.02)
+
+
+HEAD, _, BODY = NOISY.partition("\n\n\n")
+
+
+@pytest.mark.asyncio
+async def test_a_notebook_has_diagnostics_in_its_cells(client: LanguageClient, project: Path) -> None:
+    notebook = Notebook(client, project / "walk net.ipynb")
+    notebook.open(f"%matplotlib inline\n{HEAD}", BODY)
+    (found,) = await notebook.published(2)
+    assert found.code == "ML101"
+    assert (found.range.start.line, found.range.start.character) == (7, 8 + len('s = "xx"; x = '))
+    assert "(first at line 7)" in found.message
+    told = [(r.location.uri, r.location.range.start.line) for r in found.related_information or ()]
+    assert told == [(notebook.cell(2), 3), (notebook.cell(2), 6)]
+
+    document = types.TextDocumentIdentifier(notebook.cell(2))
+    shown = await client.text_document_hover_async(types.HoverParams(document, types.Position(6, 15)))
+    assert shown is not None and isinstance(shown.contents, types.MarkupContent)
+    assert "**ML101** BatchNorm2d 'self.bn' runs 2 times" in shown.contents.value
+    other = types.TextDocumentIdentifier(notebook.cell(1))
+    assert await client.text_document_hover_async(types.HoverParams(other, types.Position(6, 15))) is None
+
+    parameters = types.CodeActionParams(document, found.range, types.CodeActionContext([found]))
+    (action,) = await client.text_document_code_action_async(parameters) or []
+    assert isinstance(action, types.CodeAction) and action.edit is not None and action.edit.changes is not None
+    (edit,) = action.edit.changes[notebook.cell(2)]
+    assert edit.range.start.line == 7 and edit.new_text.endswith("x = self.bn(x)  # modlint: ignore[ML101]")
+
+    lines = BODY.split("\n")
+    lines[edit.range.start.line] = edit.new_text
+    notebook.change(2, "\n".join(lines))
+    assert await notebook.published() == []
+
+
+@pytest.mark.asyncio
+async def test_cells_that_come_and_go(client: LanguageClient, project: Path) -> None:
+    notebook = Notebook(client, project / "walk.ipynb")
+    notebook.open(HEAD)
+    notebook.insert(2, 7, BODY)
+    await notebook.published(7)
+    notebook.insert(1, 8, BODY.replace("Net", "Other"))
+    (first, _) = await notebook.published(7, 8)
+    assert "Net.forward" in (first.related_information or ())[1].message
+    notebook.remove(3, 7)
+    await notebook.published(8)
+    notebook.insert(3, 9, BODY)
+    await notebook.published(8, 9)
+    closed = types.DidCloseNotebookDocumentParams(
+        types.NotebookDocumentIdentifier(notebook.uri), [types.TextDocumentIdentifier(notebook.cell(9))]
+    )
+    client.notebook_document_did_close(closed)
+    await notebook.published()
+
+
+@pytest.mark.asyncio
+async def test_a_notebook_uses_files_and_files_that_are_open(client: LanguageClient, project: Path) -> None:
+    parts = Editor(client, project / "parts.py")
+    parts.open("import torch.nn as nn\n\n\ndef norm():\n    return nn.BatchNorm2d(8)\n")
+    assert await parts.published() == []
+    notebook = Notebook(client, project / "walk.ipynb")
+    notebook.open("from parts import norm\n" + HEAD, BODY.replace("nn.BatchNorm2d(8)", "norm()"))
+    (found,) = await notebook.published(2)
+    created, first = found.related_information or ()
+    assert (created.location.uri, first.location.uri) == (parts.uri, notebook.cell(2))
+
+
+@pytest.mark.asyncio
+async def test_columns_where_the_text_declares_an_encoding(client: LanguageClient, project: Path) -> None:
+    editor = Editor(client, project / "net.py")
+    editor.open("# coding: latin-1\n" + NOISY.replace("😀", "é"))
+    (found,) = await editor.published()
+    assert (found.range.start.line, found.range.start.character) == (11, 8 + len('s = "x"; x = '))
+    editor.change("# coding: latin-1\n" + NOISY)  # cannot be saved so, and is linted all the same
+    (found,) = await editor.published()
+    assert (found.code, found.range.start.line) == ("ML101", 11)
+
+
+@pytest.mark.asyncio
+async def test_a_hover_does_not_wait_for_a_lint(client: LanguageClient, project: Path) -> None:
+    editor = Editor(client, project / "net.py")
+    editor.open(NOISY)
+    await editor.published()
+    long = NOISY + "".join(NOISY.partition("\n\n\n")[2].replace("Net", f"Net{number}") for number in range(400))
+    editor.change(long)
+    await asyncio.sleep(0.3)
+    document = types.TextDocumentIdentifier(editor.uri)
+    shown = await client.text_document_hover_async(types.HoverParams(document, types.Position(9, 15)))
+    assert shown is not None
+    assert len(client.diagnostics[editor.uri]) == 1  # what is shown is what was found before
+    assert len(await editor.published()) == 401
