@@ -196,6 +196,29 @@ def start(packages: Packages, rounds: int) -> Iterator[Row]:
         yield Row(f"modlint {argument}", "<= 3x bare Python", f"{ratio:.1f}x", ratio <= 3)
 
 
+def state(packages: Packages, rounds: int) -> Iterator[Row]:
+    """What the catalogue answers: one class, nested expressions, and every entry of torch.nn in one command."""
+    entries = Path(__file__).parents[1] / "rules" / "states" / "torch.toml"
+    headers = [line[2:-2] for line in entries.read_text().splitlines() if line.startswith('["torch.nn.')]
+    every = [f"{name}(*arguments)" for name in headers if name.count(".") == 2]
+    asked = {
+        "nn.BatchNorm2d(8)": ["nn.BatchNorm2d(8)"],
+        "of three nested modules": [
+            "nn.Sequential(nn.ReLU(), nn.Linear(3, 4))",
+            "nn.utils.spectral_norm(nn.Conv2d(3, 8, 3))",
+            "nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2), 2)",
+        ],
+        f"of {len(every)} classes of torch.nn": every,
+    }
+    with packages.place() as folder:
+        for what, expressions in asked.items():
+            command = [MODLINT, "state", *expressions]
+            times = 3 if len(expressions) <= 3 else None  # for the whole of torch.nn there is no goal
+            ratio = ratios(lambda command=command: cost(command, Path(folder)).cpu, bare, max(15, 5 * rounds))
+            goal = f"<= {times}x bare Python" if times else "none set"
+            yield Row(f"modlint state {what}", goal, f"{ratio:.1f}x", times is None or ratio <= times)
+
+
 def editor(packages: Packages, rounds: int) -> Iterator[Row]:
     """From a change of one file to its diagnostics, the pause for typing included."""
     with packages.place() as folder:
@@ -242,7 +265,7 @@ async def _edits(file: Path, edits: int = 20) -> list[float]:
     return taken
 
 
-BENCHMARKS = {f.__name__: f for f in (start, warm, hook, editor, cold, cores, growth, torchfix)}
+BENCHMARKS = {f.__name__: f for f in (start, state, warm, hook, editor, cold, cores, growth, torchfix)}
 
 
 def main() -> None:
