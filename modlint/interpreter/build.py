@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from modlint.graph import Instance, Manner, Origin, Slot, Use, UseGraph
 from modlint.interpreter import classes, cues, states
-from modlint.interpreter.conditions import terms
 from modlint.interpreter.values import DictObj, ListObj, ModuleObj, Placement, Value
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def _unrestricted(m: Interpreter, uses: list[RawUse]) -> list[RawUse]:
 
 
 def _reaching(m: Interpreter, uses: list[RawUse]) -> dict[int, tuple[int, ...]]:
-    """By order of a claimed use, the claimed uses whose outputs reach it: one that is not claimed hands its inputs on."""
+    """By order of a claimed use, the claimed uses that reach it: one that is not claimed hands on its inputs."""
     kept = {use.order for use in uses}
     through: dict[int, frozenset[int]] = {}
     for use in m.uses:  # in the order of execution: what a use consumes came before it
@@ -137,7 +136,7 @@ def _use(
         _slot_path(use, paths, root),
         use.times,
         use.at_least,
-        terms(use.cond),
+        m.conds.terms(use.cond),
         use.frozen,
         use.recomputed is not None,
         use.recomputed,

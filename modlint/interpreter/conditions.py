@@ -9,6 +9,12 @@ Source of the algorithms: R. E. Bryant, Graph-Based Algorithms for Boolean Funct
 
 from __future__ import annotations
 
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 MANY_NODES = 4_000  # from here on one path is followed instead of all
 MOST_NODES = 60_000
 MOST_TERMS = 12
@@ -48,6 +54,7 @@ class Conditions:
         self._not: dict[int, tuple[Cond, Cond]] = {}
         self._alive: list[Cond] = []
         self._paths: set[int] = set()  # nodes that are single paths
+        self._terms: dict[int, tuple[Cond, tuple[frozenset[int], ...]]] = {}
 
     def clear(self) -> None:
         """Forget everything made so far."""
@@ -56,6 +63,7 @@ class Conditions:
         self._not.clear()
         self._alive.clear()
         self._paths.clear()
+        self._terms.clear()
 
     def _node(self, var: int, high: Cond, low: Cond) -> Cond:
         if high is low:
@@ -153,17 +161,28 @@ class Conditions:
 
         return walk(one)
 
+    def terms(self, one: Cond) -> tuple[frozenset[int], ...]:
+        """The condition as a disjunction of sets of literals, cut to MOST_TERMS: a path less is no false alarm."""
+        known = self._terms.get(id(one))
+        if known is None:
+            known = self._terms[id(one)] = (one, tuple(islice(_paths(one), MOST_TERMS)))
+        return known[1]
 
-def terms(one: Cond) -> tuple[frozenset[int], ...]:
-    """The condition as a disjunction of sets of literals, cut to MOST_TERMS: a path less is no false alarm."""
-    found: list[frozenset[int]] = []
-    stack: list[tuple[Cond, frozenset[int]]] = [(one, frozenset())]
-    while stack and len(found) < MOST_TERMS:
-        node, literals = stack.pop()
+
+def _paths(one: Cond) -> Iterator[frozenset[int]]:
+    """The sets of literals on which the condition holds. The way to a node is a linked list: copies are costly."""
+    stack: list[tuple[Cond, Any]] = [(one, None)]
+    while stack:
+        node, way = stack.pop()
         if node is ALWAYS:
-            found.append(literals)
+            yield frozenset(_literals(way))
         elif node is not NEVER:
             assert node.high is not None and node.low is not None
-            stack.append((node.low, literals | {-node.var}))
-            stack.append((node.high, literals | {node.var}))
-    return tuple(found)
+            stack.append((node.low, (-node.var, way)))
+            stack.append((node.high, (node.var, way)))
+
+
+def _literals(way: Any) -> Iterator[int]:
+    while way is not None:
+        literal, way = way
+        yield literal
