@@ -40,12 +40,31 @@ class Observable:
 
 
 @dataclass(frozen=True, slots=True)
+class Harm:
+    """How much the reuse changes. Relative to the scale of each.
+
+    `skew` is the distance of the uses' statistics: of means in standard deviations, of other buffers relative to their
+    size.
+    """
+
+    train: float = 0.0
+    eval: float = 0.0
+    skew: float = 0.0
+
+    @property
+    def size(self) -> float:
+        """What outcomes are ranked by: the larger relative change of an output."""
+        return max(self.train, self.eval)
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
-    """The level, with the numbers behind it when there are any."""
+    """The level, with the numbers behind it when there are any. `harm` is None where none was measured."""
 
     level: Level = Level.STATIC
     observables: tuple[Observable, ...] = ()
     note: str = ""
+    harm: Harm | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Findings and the directives in comments -> the findings that remain, and ML903 for directives that do nothing.
 
-A directive is judged only where every rule that it names is selected: one that is off could have fired.
+A directive is judged only where every rule that it names is selected: one that is off could have fired. So could one
+that only a trace or the experiment finds, whichever passes run.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from modlint.analysis import places_of
 from modlint.errors import ModlintError
 from modlint.graph import Location
 from modlint.report import finding_at
-from modlint.ruleset import Variant
+from modlint.ruleset import Pass, Variant
 from modlint.syntax.files import Globs
 from modlint.syntax.suppressions import Action, Directive, directives, speaks_of_sharing
 from modlint.syntax.text import lines_of
 from modlint.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from modlint.analysis import Judged
     from modlint.config import Config
@@ -86,7 +87,9 @@ class Suppressor:
             marks = [d for d in self._of(place.filename) if d.action is Action.SHARED]
             if marks:
                 location = locate(place)
-                if any(mark.speaks_for(location.row, location.end_row) for mark in marks):
+                speaking = [mark for mark in marks if mark.speaks_for(location.row, location.end_row)]
+                self._used.update((place.filename, mark) for mark in speaking)
+                if speaking:
                     return True
         return False
 
@@ -97,6 +100,13 @@ class Suppressor:
             unused = [finding for file in self._linted for finding in self._unused(file, reused_at)]
             remaining += [finding for finding in unused if not self._suppressed(finding, explicitly=True)]
         return remaining
+
+    def still_unused(self, findings: Sequence[Finding]) -> list[Finding]:
+        """The findings without the ML903 of directives that have had an effect here: an earlier pass saw none."""
+        used = {(file, directive.row, directive.column) for file, directive in self._used}
+        return [
+            f for f in findings if f.code != UNUSED or (f.location[0], f.location.row, f.location.column) not in used
+        ]
 
     def _of(self, file: str) -> tuple[Directive, ...]:
         if file not in self._directives:
@@ -135,6 +145,7 @@ class Suppressor:
     def _fault(self, file: str, directive: Directive, reused_at: Callable[[str], list[Location]]) -> str:
         """Why the directive does nothing, or ""."""
         known = {rule.code for rule in self._rules.all()}
+        silent = {rule.code for rule in self._rules.all() if Pass.STATIC not in rule.conditions.passes}
         match directive.action:
             case Action.UNKNOWN:
                 return f"modlint knows {_ACTIONS}"
@@ -147,7 +158,7 @@ class Suppressor:
                 strangers = [code for code in directive.codes if code not in known]
                 if strangers:
                     return f"there is no rule {strangers[0]}"
-                judged = set(directive.codes) <= self._selected and file not in self._sources.unreadable
+                judged = set(directive.codes) <= self._selected - silent and file not in self._sources.unreadable
                 if (file, directive) in self._used or not judged or directive.codes == (UNUSED,):
                     return ""
                 where = "in this file" if directive.action is Action.IGNORE_FILE else "on this line"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from modlint.confirm.compare import Comparison
     from modlint.confirm.job import Choice, Confirmed, Model
+    from modlint.confirm.outcome import Reused
     from modlint.trace.worker import Limits
 
 PATIENCE = 2.0  # seconds before progress is shown
@@ -69,17 +70,19 @@ def confirm(target: str, init: str, specs: tuple[str, ...], inputs: str, **optio
     TARGET is file.py:NAME or package.module:NAME; NAME a Module class, a factory or an instance. Runs your code.
     """
     require_torch()
+    from modlint.confirm.filters import Filters
     from modlint.confirm.job import Model
     from modlint.confirm.report import result_json, result_text
 
     model = configured(Model(target, init, specs, inputs), options["config_file"])
     confirmed: Confirmed = in_worker("confirm", {"model": model, "choice": choice_of(options)}, limits_of(options))
+    silenced = Filters(load(["."], options["config_file"])).silenced(confirmed)
     if options["output_format"] == "json":
-        report = result_json(confirmed.result, confirmed.traced, confirmed.types)
+        report = result_json(confirmed.result, confirmed.traced, confirmed.types, silenced)
         click.echo(json.dumps(report, indent=2, allow_nan=False))
     else:
-        click.echo(result_text(confirmed.result, confirmed.types, uses_of(confirmed)), nl=False)
-    return int(harmful(confirmed))
+        click.echo(result_text(confirmed.result, confirmed.types, uses_of(confirmed), silenced), nl=False)
+    return int(harmful(confirmed, silenced))
 
 
 def configured(model: Model, config_file: str | None) -> Model:
@@ -101,13 +104,15 @@ def require_torch() -> None:
         raise ModlintError(f"this needs {' and '.join(missing)}: pip install 'modlint[trace]'")
 
 
-def harmful(confirmed: Confirmed) -> bool:
-    """Whether an instance that a rule warns of by default was not found harmless."""
+def harmful(confirmed: Confirmed, silenced: frozenset[Reused]) -> bool:
+    """Whether an instance that a check would warn of was not found harmless."""
+    from modlint.confirm.filters import code_of
+
     rules = ruleset.load()
-    warned = rules.selected(None, (), ())
     return any(
-        outcome.reused.code in warned
-        and rules.rule(outcome.reused.code).severity.value != "note"
+        outcome.reused not in silenced
+        and (code := code_of(outcome)) != ""
+        and rules.rule(code).severity.value != "note"
         and (outcome.measured is None or outcome.measured.value == "changes-semantics")
         for outcome in confirmed.result.outcomes
     )

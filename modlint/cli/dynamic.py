@@ -37,7 +37,7 @@ def with_evidence(outcome: Outcome, config: Config, options: dict[str, Any]) -> 
         click.echo(f"modlint: {note}", err=True)
     findings: Sequence[Finding] = evidence.findings
     if options["confirm"]:
-        findings = _confirmed(findings, evidence.requests, config, options["device"])
+        findings = _confirmed(findings, evidence.requests, config, outcome.files, options["device"])
     selected = ruleset.load().selected(config.select or None, config.extend_select, config.ignore)
     chosen = distinct(finding for finding in findings if finding.code in selected)
     lines = {**outcome.report.lines, **_lines(chosen, config.root)}
@@ -45,17 +45,20 @@ def with_evidence(outcome: Outcome, config: Config, options: dict[str, Any]) -> 
 
 
 def _confirmed(
-    findings: Sequence[Finding], requests: Iterable[Request], config: Config, device: str
+    findings: Sequence[Finding], requests: Iterable[Request], config: Config, files: Sequence[str], device: str
 ) -> tuple[Finding, ...]:
     from modlint.cli.confirm_command import Progress
     from modlint.confirm.evidence import confirm_findings
+    from modlint.confirm.filters import Filters
     from modlint.confirm.job import Choice, Model
     from modlint.trace.worker import Limits
 
     targets = [Model(r.target, r.init, r.input, r.inputs, states=r.states) for r in requests]
     limits = Limits(seconds=_SECONDS)
     with Progress() as told:
-        merged = confirm_findings(findings, targets, Choice(device=device), limits, config.root, told)
+        merged = confirm_findings(
+            findings, targets, Choice(device=device), limits, config.root, told, Filters(config, files)
+        )
     for target, message in merged.failures:
         click.echo(f"modlint: {target} was not measured: {message}", err=True)
     return merged.findings

@@ -16,9 +16,9 @@ from modlint.confirm.candidates import live_modules
 from modlint.confirm.determinism import Settings, applied, seed_all
 from modlint.confirm.judging import measures
 from modlint.confirm.observables import Gap, Quantity, Record, equal, gaps, worst
-from modlint.confirm.outcome import Aim, Harm, Outcome, Reused
+from modlint.confirm.outcome import Aim, Outcome, Reused
 from modlint.confirm.subject import Subject, loss_of, tensors_in
-from modlint.findings import Level
+from modlint.findings import Harm, Level
 from modlint.trace.isolate import Snapshot
 from modlint.trace.users import user_code
 from modlint.verdicts import Verdict, judge

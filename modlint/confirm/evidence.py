@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from modlint import ruleset
+from modlint.confirm.filters import FLOW, code_of
 from modlint.confirm.outcome import Aim
 from modlint.errors import ModlintError
 from modlint.findings import Evidence, Finding, Level, Severity
 from modlint.graph import Location
-from modlint.report import distinct, finding_at
+from modlint.report import distinct, finding_at, finding_of
 from modlint.sources import name_of
 from modlint.trace import worker
 from modlint.verdicts import Verdict
@@ -25,8 +26,10 @@ from modlint.verdicts import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from modlint.confirm.filters import Filters
     from modlint.confirm.job import Choice, Confirmed, Model
     from modlint.confirm.outcome import Outcome
+    from modlint.graph import Place
     from modlint.trace.worker import Limits
     from modlint.verdicts import Judgement
 
@@ -53,6 +56,7 @@ class _Measured:
 
     outcome: Outcome
     judgement: Judgement
+    model: str
     device: str
     lines: frozenset[Line]
 
@@ -64,11 +68,12 @@ def confirm_findings(
     limits: Limits,
     root: str = ".",
     told: Callable[[int, int, str], None] | None = None,
+    filters: Filters | None = None,
 ) -> Merged:
     """Run the experiment on every target, a process for each file, and merge what it says into the findings.
 
     `root` is the folder that relative file names in findings and targets start from. `told` hears how many targets are
-    done, of how many, and which is next.
+    done, of how many, and which is next. What the experiment adds is subject to `filters`.
     """
     by_file: dict[str, list[Model]] = {}
     for target in targets:
@@ -80,7 +85,7 @@ def confirm_findings(
         results += zip(models, _confirmed(models, choice, limits), strict=True)
     done = [result for _, result in results if not isinstance(result, ModlintError)]
     failures = [(model.target, str(result)) for model, result in results if isinstance(result, ModlintError)]
-    return replace(merged(findings, done, root), failures=tuple(failures))
+    return replace(merged(findings, done, root, filters), failures=tuple(failures))
 
 
 def _confirmed(models: list[Model], choice: Choice, limits: Limits) -> list[Confirmed | ModlintError]:
@@ -96,19 +101,46 @@ def _confirmed(models: list[Model], choice: Choice, limits: Limits) -> list[Conf
     return done
 
 
-def merged(findings: Iterable[Finding], confirmed: Sequence[Confirmed], root: str = ".") -> Merged:
+def merged(
+    findings: Iterable[Finding], confirmed: Sequence[Confirmed], root: str = ".", filters: Filters | None = None
+) -> Merged:
     """The findings with the evidence of these experiments."""
     measured = [m for result in confirmed for m in _measured(result, root)]
     harm: dict[str, float] = {}
     result = []
+    spoken: set[int] = set()
     for finding in findings:
         outcomes = _of(finding, measured, root)
+        spoken.update(id(m.outcome) for m in outcomes)
         new = _with_evidence(finding, outcomes) if outcomes else finding
         if new.evidence.level is Level.CONFIRMED:
             harm[new.fingerprint] = max(m.outcome.harm.size for m in outcomes)
         result.append(new)
-    result += [noise for one in confirmed for noise in noise_findings(one, root)]
-    return Merged(distinct(result), harm)
+    added = [finding for one in confirmed for finding in noise_findings(one, root)]
+    for m in measured:
+        if code_of(m.outcome) != m.outcome.reused.code and id(m.outcome) not in spoken:
+            flow = _flow(m, root)
+            harm[flow.fingerprint] = m.outcome.harm.size
+            added.append(flow)
+    if filters is not None:
+        added = filters.left(added)
+        result = filters.still_unused(result)
+    return Merged(distinct([*result, *added]), harm)
+
+
+def _flow(measured: _Measured, root: str) -> Finding:
+    """The finding of state that flows where neither pass saw any: a hook that counts, a class without source."""
+    judgement = replace(measured.judgement, code=FLOW, verdict=Verdict.CHANGES_SEMANTICS)
+
+    def here(place: Place) -> Location:
+        assert isinstance(place, Location)  # a trace knows no other places
+        return place._replace(filename=name_of(root, place.filename))
+
+    finding = finding_of(judgement, measured.model, ruleset.load(), here)
+    assert finding is not None  # for it has a code
+    evidence = replace(measured.outcome.evidence, level=Level.CONFIRMED)
+    message = f"{finding.message} (measured on {measured.device}: {measured.outcome.note})"
+    return replace(finding, message=message, evidence=evidence)
 
 
 def noise_findings(confirmed: Confirmed, root: str = ".") -> list[Finding]:
@@ -135,7 +167,7 @@ def noise_findings(confirmed: Confirmed, root: str = ".") -> list[Finding]:
 def _measured(confirmed: Confirmed, root: str) -> list[_Measured]:
     judgements = {judgement.instance.key: judgement for judgement in confirmed.judgements}
     return [
-        _Measured(outcome, judgement, confirmed.result.device, _lines(judgement, root))
+        _Measured(outcome, judgement, confirmed.result.model, confirmed.result.device, _lines(judgement, root))
         for outcome in confirmed.result.outcomes
         if (judgement := judgements.get(outcome.reused.name)) is not None
     ]

@@ -13,6 +13,7 @@ from modlint.confirm.candidates import candidates_of
 from modlint.confirm.compare import compare_models
 from modlint.confirm.cross import confirm_sharing
 from modlint.confirm.determinism import restored, seed_all
+from modlint.confirm.intent import with_intent
 from modlint.confirm.library import confirm_model, settings_of
 from modlint.confirm.memory import fitting
 from modlint.confirm.outcome import ranked
@@ -92,6 +93,7 @@ def confirm_target(model: Model, choice: Choice, progress: Progress | None = Non
         (graph, inputs), notes = fitting(
             inputs, lambda fit: (trace_model(target.model, fit, target.births, model.target), fit)
         )
+    with_intent(graph)
     found = candidates_of(graph, target.model, inputs)
     result = confirm_model(found.model, inputs, settings, found.candidates, progress)
     shared = confirm_sharing(graph, lambda: _builder(model.target, init), inputs, settings)

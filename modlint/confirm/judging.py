@@ -11,8 +11,8 @@ import torch
 
 from modlint.confirm.noise import MARGIN
 from modlint.confirm.observables import Gap, Quantity, Record, distance, equal, worst, worst_keys
-from modlint.confirm.outcome import Aim, Harm, Measure, Outcome
-from modlint.findings import Level
+from modlint.confirm.outcome import Aim, Measure, Outcome
+from modlint.findings import Harm, Level
 from modlint.report import NAMED
 from modlint.trace.marks import same
 from modlint.verdicts import Verdict

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from modlint.findings import Evidence, Level, Observable
+from modlint.findings import Evidence, Harm, Level, Observable
 from modlint.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -73,22 +73,7 @@ class Measure:
     where: str = ""  # the tensor and the step in which the difference was found
 
 
-@dataclass(frozen=True, slots=True)
-class Harm:
-    """How much the reuse changes. Relative to the scale of each.
-
-    `skew` is the distance of the uses' statistics: of means in standard deviations, of other buffers relative to their
-    size.
-    """
-
-    train: float = 0.0
-    eval: float = 0.0
-    skew: float = 0.0
-
-    @property
-    def size(self) -> float:
-        """What findings are ranked by: the larger relative change of an output."""
-        return max(self.train, self.eval)
+NO_HARM = Harm()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +85,7 @@ class Outcome:
     measured: Verdict | None
     note: str
     measures: tuple[Measure, ...] = ()
-    harm: Harm = Harm()
+    harm: Harm = NO_HARM
     executions: int = 0
     tracked_only: bool = False  # buffers differ and nothing reads them
     state_flows: bool | None = None  # from one use to another, whatever the parameters do; None where not found out
@@ -111,7 +96,7 @@ class Outcome:
     def evidence(self) -> Evidence:
         """The same for a finding."""
         observables = tuple(Observable(m.quantity.value, m.difference, m.noise) for m in self.measures)
-        return Evidence(self.level, observables, self.note)
+        return Evidence(self.level, observables, self.note, self.harm)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from modlint.confirm.outcome import Aim
-from modlint.findings import Level
+from modlint.verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from modlint.confirm.compare import Comparison
-    from modlint.confirm.outcome import ConfirmResult, Measure, Nondeterministic, Outcome
+    from modlint.confirm.outcome import ConfirmResult, Measure, Nondeterministic, Outcome, Reused
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
@@ -35,16 +35,19 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def result_json(result: ConfirmResult, traced: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+def result_json(
+    result: ConfirmResult, traced: dict[str, Any], keys: Iterable[str], silenced: frozenset[Reused] = frozenset()
+) -> dict[str, Any]:
     """The contract's report: that of `modlint trace`, with what was measured.
 
-    `keys` name its instances in order. What an instance does to other models is told under `shared_by_models`.
+    `keys` name its instances in order, `silenced` those of which a check would not speak. What an instance does to
+    other models is told under `shared_by_models`.
     """
     own = {outcome.reused.name: outcome for outcome in result.outcomes if outcome.reused.aim is not Aim.CROSS}
     shared = {outcome.reused.name: outcome for outcome in result.outcomes if outcome.reused.aim is Aim.CROSS}
     instances = []
     for key, instance in zip(keys, traced["instances"], strict=True):
-        merged = {**instance, **(_added(own[key]) if key in own else {})}
+        merged = {**instance, **({**_added(own[key]), "silenced": own[key].reused in silenced} if key in own else {})}
         if key in shared:
             merged["shared_by_models"] = outcome_json(shared[key])
         instances.append(merged)
@@ -104,7 +107,9 @@ def nondeterministic_json(found: Iterable[Nondeterministic]) -> list[dict[str, s
     return [{"path": n.path, "operation": n.operation, "phase": n.phase, "reason": n.reason} for n in found]
 
 
-def result_text(result: ConfirmResult, types: Mapping[str, str], uses: Mapping[str, str]) -> str:
+def result_text(
+    result: ConfirmResult, types: Mapping[str, str], uses: Mapping[str, str], silenced: frozenset[Reused] = frozenset()
+) -> str:
     """What a person reads. By name of an instance: `types` its class, `uses` where it is used."""
     lines = [_head(result.model, result), *_about(result.inputs, result.notes, result.seeds)]
     lines += _noise_lines(result.noise, result.nondeterministic)
@@ -112,7 +117,7 @@ def result_text(result: ConfirmResult, types: Mapping[str, str], uses: Mapping[s
         lines += ["", "No instance is reused: there is nothing to unshare."]
     for outcome in result.outcomes:
         name = outcome.reused.name
-        lines += ["", *_outcome_lines(outcome, types.get(name, ""), uses.get(name, ""))]
+        lines += ["", *_outcome_lines(outcome, types.get(name, ""), uses.get(name, ""), outcome.reused in silenced)]
     return "\n".join(lines) + "\n"
 
 
@@ -175,16 +180,18 @@ def _noise_lines(noise: Iterable[tuple[Any, float]], found: Sequence[Nondetermin
     return lines
 
 
-def _outcome_lines(outcome: Outcome, kind: str, uses: str) -> list[str]:
+def _outcome_lines(outcome: Outcome, kind: str, uses: str, silenced: bool) -> list[str]:
     what = " ".join(filter(None, [kind.rpartition(".")[2], f"'{outcome.reused.name}'"]))
     times = f"runs {outcome.executions} times" if outcome.executions != 1 else "runs once"
     code = f"{outcome.reused.code} " if outcome.reused.code else ""
     answer = outcome.level.value
-    if outcome.measured is not None and outcome.level is not Level.REFUTED:
+    if outcome.measured is not None:
         answer += f": {'tracked only' if outcome.tracked_only else outcome.measured.value}"
     where = f" (tried in '{outcome.within}')" if outcome.within else ""
     lines = [f"{code}{what} {times}: {answer}{where}"]
     lines += [f"  used at {uses}"] if uses else []
+    if silenced and outcome.measured is not Verdict.SAFE and not code.startswith("ML0"):
+        lines.append("  a check does not warn of it: it is suppressed there, or its rule is off")
     lines.append(f"  {outcome.note}")
     if outcome.derivatives:
         lines.append(f"  local derivatives: {'; '.join(outcome.derivatives)}")

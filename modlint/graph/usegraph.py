@@ -58,6 +58,10 @@ class UseGraph:
         self._by_instance[instance.key] = []
         self._holders = None
 
+    def amend(self, instance: Instance) -> None:
+        """Put `instance` in the place of that of the same key and slots."""
+        self._instances[instance.key] = instance
+
     def add_use(self, use: Use) -> None:
         """Add an edge; its instance, and the use that it runs inside, must be in the graph."""
         if use.instance not in self._instances or (use.parent is not None and use.parent not in self._uses):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from modlint.reporters.words import file_and_cell
@@ -57,7 +58,18 @@ def _module(facts: ModuleFacts) -> dict[str, Any]:
 def _evidence(evidence: Evidence) -> dict[str, Any]:
     found: dict[str, Any] = {"level": evidence.level.value}
     if evidence.observables:
-        found["observables"] = {o.name: {"difference": o.difference, "noise": o.noise} for o in evidence.observables}
+        found["observables"] = {
+            o.name: {"difference": _finite(o.difference), "noise": _finite(o.noise)} for o in evidence.observables
+        }
+    if evidence.harm is not None:
+        harm = evidence.harm
+        sizes = {"size": harm.size, "train": harm.train, "eval": harm.eval, "skew": harm.skew}
+        found["harm"] = {name: _finite(value) for name, value in sizes.items()}
     if evidence.note:
         found["note"] = evidence.note
     return found
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no infinity: what one model has and the other has not, or NaN against a number, is null."""
+    return value if math.isfinite(value) else None

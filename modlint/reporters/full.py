@@ -5,10 +5,11 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
+from modlint.findings import Level
 from modlint.reporters.words import Step, printable, story, summary
 
 if TYPE_CHECKING:
-    from modlint.findings import Finding, Report
+    from modlint.findings import Evidence, Finding, Report
     from modlint.graph.model import Location
 
 _COLORS = {"error": "31", "warning": "33", "note": "36"}
@@ -90,7 +91,15 @@ def _evidence(finding: Finding) -> list[str]:
     evidence = finding.evidence
     notes = [] if evidence.level.value == "static" else [f"evidence: {evidence.level.value}"]
     notes += [f"{o.name}: differs by {o.difference:g} (noise {o.noise:g})" for o in evidence.observables]
-    return notes + ([evidence.note] if evidence.note else [])
+    return notes + _harm(evidence) + ([evidence.note] if evidence.note else [])
+
+
+def _harm(evidence: Evidence) -> list[str]:
+    harm = evidence.harm
+    if harm is None or evidence.level is not Level.CONFIRMED:
+        return []
+    skew = f"; statistics of the uses {harm.skew:.2g} apart" if harm.skew else ""
+    return [f"harm: train output changes by {harm.train:.2g}, eval output by {harm.eval:.2g} of its scale{skew}"]
 
 
 def _expanded(text: str) -> str:

@@ -174,7 +174,8 @@ class _Merger:
                 fresh.append(finding)
         selected = self.tree.selected - {"ML903"}
         suppressor = Suppressor(self.tree.sources, self.tree.linted, self.tree.rules, self.tree.config, selected)
-        return [*kept, *suppressor.applied(fresh, lambda _: [])]
+        remaining = suppressor.applied(fresh, lambda _: [])
+        return [*suppressor.still_unused(kept), *remaining]
 
     def merge(self, graph: TracedGraph, static: ModelResult | None) -> None:
         """Take in one traced model; `static` is the same model from the source, where it was found."""

@@ -108,3 +108,17 @@ def images(*shape: int) -> torch.Tensor:
 
 def vectors() -> torch.Tensor:
     return images(6, 5)
+
+
+class Counted(Flat):
+    """A hook that counts the calls of an activation and scales by that number."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.ReLU())
+        self.m.calls = 0
+        self.m.register_forward_hook(_count)
+
+
+def _count(module: nn.Module, _args: Any, output: torch.Tensor) -> torch.Tensor:
+    module.calls += 1
+    return output * module.calls

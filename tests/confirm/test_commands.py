@@ -175,3 +175,57 @@ def test_a_model_kept_at_module_level_shares_nothing_with_others(tmp_path: Path)
     done = invoke("confirm", f"{tmp_path / 'kept.py'}:net", "--input", "2x4")
     assert done.return_value == 0
     assert "ML303" not in done.output
+
+
+TIED = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        layer = nn.Linear(4, 4)
+        self.layers = nn.Sequential(*[layer] * 3)  #
+        self.norm = nn.BatchNorm1d(4)
+        self.example_input_array = torch.randn(5, 4)
+
+    def forward(self, x):
+        return self.layers(x)
+"""
+TWICE = "return self.norm(torch.tanh(self.norm(self.layers(x))))"
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("forward", "comment", "code", "status"),
+    [
+        pytest.param("return self.layers(x)", "", "ML201", 1, id="a repeated layer"),
+        pytest.param("return self.layers(x)", "modlint: shared -- meant", "ML003", 0, id="marked as shared"),
+        pytest.param("return self.layers(x)", "one set of weights, shared", "ML003", 0, id="a comment says so"),
+        pytest.param("return self.layers(x)", "modlint: ignore[ML201] -- later", "ML201", 0, id="suppressed"),
+        pytest.param("return self.layers(x)", "noqa: ML201", "ML201", 0, id="suppressed by noqa"),
+        pytest.param(TWICE, "modlint: shared -- meant", "ML101", 1, id="the mark does not speak for state"),
+        pytest.param(f"{TWICE}  # noqa: ML101", "modlint: shared", "ML101", 0, id="which is suppressed where it is"),
+    ],
+)
+def test_confirm_reads_marks_and_suppressions_as_a_check_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forward: str, comment: str, code: str, status: int
+) -> None:
+    source = TIED.replace("#\n", f"# {comment}\n" if comment else "\n").replace("return self.layers(x)", forward)
+    (tmp_path / "net.py").write_text(source, "utf-8")
+    (tmp_path / "pyproject.toml").write_text("[tool.modlint]\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    done = invoke("confirm", f"{tmp_path / 'net.py'}:Net")
+    assert done.return_value == status
+    assert f"\n{code} " in done.output
+    assert ("a check does not warn of it" in done.output) == (status == 0 and code != "ML003")
+
+
+@pytest.mark.usefixtures("here")
+def test_state_that_flows_where_the_trace_saw_none_is_harm() -> None:
+    """A hook that counts its calls, on an activation."""
+    source = ROOT / "tests" / "confirm" / "models.py"
+    done = invoke("confirm", f"{source}:Counted", "--input", "3x5")
+    assert "ML001 ReLU 'm' runs 2 times: refuted: changes-semantics" in done.output
+    assert done.return_value == 1
