@@ -1,7 +1,7 @@
 """A target as the command line or the configuration names it, traced in a worker process.
 
-In: `Request` and `Limits`. Out: TracedGraph (its inputs described, without their tensors). Where weights do not fit
-into the memory limit the model is built again on the meta device, which needs none.
+In: `Request` and `Limits`. Out: TracedGraph (its inputs described, without their tensors). A model whose weights take
+more than a share of the memory limit is built on the meta device, which needs none for them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from modlint.trace.worker import Limits
 
 STARVED = ("can't allocate memory", "MemoryError")
+_SHARE = 6  # of the memory for weights: each pass runs on a copy, and a forward takes as much again
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +59,55 @@ def half_of_memory() -> int | None:
 def traced_target(request: Request, limits: Limits) -> Any:
     """Trace one target in a process of its own. Raises ModlintError."""
     parse_init(request.init)
+    job = "modlint.trace.session:trace_job"
     try:
-        return worker.run("modlint.trace.session:trace_job", {"request": request}, limits)
+        return worker.run(job, {"request": request, "room": _room(limits)}, limits)
     except ModlintError as error:
-        if request.device or not any(word in error.message for word in STARVED):
+        if request.device or not _is_starved(error):
             raise
-        on_meta = replace(request, device="meta")
-        return worker.run("modlint.trace.session:trace_job", {"request": on_meta}, limits)
+        return worker.run(job, {"request": replace(request, device="meta")}, limits)
 
 
-def trace_job(request: Request) -> Any:
-    """In the worker: build the target and trace it."""
+def _room(limits: Limits) -> int | None:
+    """What weights may take, in bytes."""
+    memory = limits.memory or half_of_memory()
+    return None if memory is None else memory // _SHARE
+
+
+def _is_starved(error: ModlintError) -> bool:
+    return any(word in error.message for word in STARVED)
+
+
+def trace_job(request: Request, room: int | None = None) -> Any:
+    """In the worker: build the target and trace it.
+
+    Weights that take more than `room` bytes are left out; where the forward needs them, they are tried nevertheless.
+    """
+    from modlint.trace.room import Outgrown
+
+    try:
+        return _traced(request, None if request.device else room)
+    except Outgrown:
+        pass  # leave the handler, which holds what was built so far
+    try:
+        return _traced(replace(request, device="meta"), None)
+    except ModlintError as without:
+        return _traced_with_weights(request, without)
+
+
+def _traced_with_weights(request: Request, without: ModlintError) -> Any:
+    """Trace what could not be traced without weights. Raises that error where memory does not suffice either."""
+    try:
+        return _traced(request, None)
+    except (ModlintError, MemoryError) as error:
+        if isinstance(error, ModlintError) and not _is_starved(error):
+            raise
+        hint = "\n  its weights do not fit into the memory limit; raise it with --memory, or trace a smaller model"
+        message = f"without its weights (on the meta device) {without.message}{hint}"
+        raise ModlintError(message, file=without.file, line=without.line) from error
+
+
+def _traced(request: Request, room: int | None) -> Any:
     import torch
 
     from modlint.trace.corridor import trace_model
@@ -80,7 +119,7 @@ def trace_job(request: Request) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.manual_seed(request.seed)
-        target = load(request.target, parse_init(request.init), request.device or None)
+        target = load(request.target, parse_init(request.init), request.device or None, room)
         given = find(target.model, request.input, request.inputs or None, request.seed) if _says(request) else None
         if given is not None and request.device:
             given = given.to(request.device)
@@ -100,7 +139,8 @@ def traced_all(requests: list[Request], limits: Limits) -> list[Any]:
     Where the process dies or runs out of time, what is not done is traced one by one.
     """
     try:
-        results: list[Any] = worker.run("modlint.trace.session:trace_all_job", {"requests": requests}, limits)
+        job = "modlint.trace.session:trace_all_job"
+        results: list[Any] = worker.run(job, {"requests": requests, "room": _room(limits)}, limits)
     except ModlintError as error:
         if len(requests) == 1:
             return [error]
@@ -110,18 +150,18 @@ def traced_all(requests: list[Request], limits: Limits) -> list[Any]:
 
 def _again(request: Request, result: Any, limits: Limits) -> Any:
     """What ran out of memory has a second chance on the meta device."""
-    if isinstance(result, ModlintError) and any(word in result.message for word in STARVED):
+    if isinstance(result, ModlintError) and _is_starved(result):
         return traced_all([replace(request, device="meta")], limits)[0] if not request.device else result
     return result
 
 
-def trace_all_job(requests: list[Request]) -> list[Any]:
+def trace_all_job(requests: list[Request], room: int | None = None) -> list[Any]:
     """In the worker: every target, with what it raised."""
-    return [_traced_or_error(request) for request in requests]
+    return [_traced_or_error(request, room) for request in requests]
 
 
-def _traced_or_error(request: Request) -> Any:
+def _traced_or_error(request: Request, room: int | None) -> Any:
     try:
-        return trace_job(request)
+        return trace_job(request, room)
     except ModlintError as error:
         return ModlintError(error.message, file=error.file, line=error.line)

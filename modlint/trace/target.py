@@ -16,6 +16,7 @@ import torch
 
 from modlint.errors import ModlintError
 from modlint.trace.births import Births, watched
+from modlint.trace.room import weights_within
 from modlint.trace.users import user_code
 
 if TYPE_CHECKING:
@@ -33,15 +34,18 @@ class Target:
     births: Births = field(default_factory=Births)
 
 
-def load(spec: str, init: Mapping[str, Any] | None = None, device: str | None = None) -> Target:
+def load(
+    spec: str, init: Mapping[str, Any] | None = None, device: str | None = None, room: int | None = None
+) -> Target:
     """Import, build and return the target. The user's code runs here.
 
-    `init` are keyword arguments of a class or factory; `device` a device to build it on ("meta" needs no memory).
-    Raises ModlintError for a target that is not there or cannot be built.
+    `init` are keyword arguments of a class or factory; `device` a device to build it on ("meta" needs no memory);
+    `room` what its weights may take, in bytes. Raises ModlintError for a target that is not there or cannot be built,
+    Outgrown for one that takes more.
     """
     thing = named(spec)
     where = torch.device(device) if device else None
-    with watched() as births:
+    with watched() as births, weights_within(room):
         model = _built(spec, thing, dict(init or {}), where)
     return Target(spec, type(model).__name__, model, births)
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from torch import nn
+from torch.nn.modules.module import register_module_module_registration_hook
 
 from modlint.errors import ModlintError
-from modlint.trace.session import Request, parse_init, traced_all, traced_target
+from modlint.trace.session import Request, parse_init, trace_job, traced_all, traced_target
 from modlint.trace.worker import Limits
 
 if TYPE_CHECKING:
@@ -83,6 +85,54 @@ def test_weights_that_do_not_fit_are_built_on_the_meta_device(write: Callable[..
     """16 layers of 20,000 by 20,000 take 26 GB; the limit is 2."""
     graph = traced_target(Request(f"{write(MODELS)}:Wide"), Limits(120, 2 * 2**30))
     assert [len(graph.uses_of(f"layers.{n}")) for n in range(17)] == [1] * 17
+
+
+GROWING = """
+import copy
+
+class Net(nn.Module):
+    def __init__(self, copied=False, width=512):
+        super().__init__()
+        layer = nn.Linear(width, width)
+        self.layers = nn.ModuleList()
+        for one in (copy.deepcopy(layer) if copied else nn.Linear(width, width) for _ in range(24)):
+            self.layers.append(one)
+        self.drop = nn.Dropout(0.1)
+    def forward(self, x):
+        for layer in self.layers:
+            x = self.drop(layer(x))
+        return x
+
+class Choosy(Net):
+    def forward(self, x):
+        return super().forward(x) if self.layers[0].weight.sum() < 1e30 else x
+"""
+
+
+@pytest.mark.parametrize("init", ['{"copied": false}', '{"copied": true}'], ids=["one by one", "copies of one"])
+def test_weights_that_take_more_than_their_room_are_not_even_allocated(write: Callable[..., Path], init: str) -> None:
+    """24 layers of 1 MiB, with room for 8 of them."""
+    kept: list[str] = []
+
+    def note(module: nn.Module, name: str, part: nn.Module) -> None:
+        if isinstance(part, nn.Linear):
+            kept.append(part.weight.device.type)
+
+    hook = register_module_module_registration_hook(note)
+    try:
+        graph = trace_job(Request(f"{write(GROWING)}:Net", init, ("2x512",)), room=8 * 2**20)
+    finally:
+        hook.remove()
+    assert 4 < kept.index("meta") <= 8 and kept.count("meta") == 24
+    assert (len(graph.uses_of("drop")), graph.tracer) == (24, "fx")
+
+
+def test_weights_that_the_forward_asks_for_are_built_after_all(write: Callable[..., Path]) -> None:
+    target = f"{write(GROWING)}:Choosy"
+    graph = trace_job(Request(target, "", ("2x512",)), room=8 * 2**20)
+    assert (len(graph.uses_of("drop")), graph.tracer) == (24, "recorded")
+    with pytest.raises(ModlintError, match=r"without its weights .* raised [\s\S]*do not fit into the memory limit"):
+        traced_target(Request(target, '{"width": 8192}', ("2x8192",)), Limits(60, 2**30))
 
 
 def test_one_target_that_kills_the_process_does_not_cost_the_others(write: Callable[..., Path]) -> None:
