@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     import libcst
 
+    from modlint.syntax import ir
+
 _START = re.compile(rb"^(?:(class|def|async)\b|@[\w.]+(?=\(|[ \t]*(?:#|\r?$)))", re.MULTILINE)  # not BibTeX's `@misc{`
 _CONTINUED = (b"\\\n", b"\\\r\n")
 
@@ -82,7 +84,7 @@ class PieceParser:
         from modlint.syntax.lower import Lowerer
 
         lowerer = Lowerer()
-        body = []
+        body: list[ir.Stmt] = []
         row = 0
         with deep_recursion(path):
             for piece in self._pieces:
