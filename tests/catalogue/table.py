@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalogue.cases import LIBRARIES
+from catalogue.changes import recorded, releases
 from catalogue.exempt import UNMEASURED, WITHOUT_ENTRY
 from modlint.catalogue import Catalogue, Entry, Wrapper
 from modlint.graph import Trait
@@ -43,6 +44,7 @@ def page() -> str:
             "",
             *_summary(catalogue),
             "",
+            *_releases(),
             *_excuses(),
             *_listing(catalogue),
         ]
@@ -61,6 +63,24 @@ def _summary(catalogue: Catalogue) -> Iterator[str]:
         skipped = sum(one.name in UNMEASURED for one in made)
         counts = f"{classes} | {len(made) - classes} | {cases} | {skipped}"
         yield f"| `states/{stem}.toml` | {release} | {counts} |"
+
+
+def _releases() -> Iterator[str]:
+    yield "The entries of torch were run on other releases (`python -m catalogue.changes`). What is different there:"
+    yield ""
+    yield "| release | without | other parameters | another behaviour |"
+    yield "|---|---|---|---|"
+    for release in releases():
+        found = recorded(release)
+        signatures: dict[str, list[str]] = {}
+        for name, text in found.signatures.items():
+            signatures.setdefault(text, []).append(f"`{name}`")
+        others = "; ".join(f"{', '.join(names)}: {text}" for text, names in signatures.items())
+        news = [f"no entry for `{name}`" for name in found.uncatalogued]
+        contradicted = "; ".join([*news, *(f"`{name}`: {', '.join(texts)}" for name, texts in found.behaviour.items())])
+        gone = ", ".join(f"`{name}`" for name in found.absent)
+        yield f"| torch {release} | {gone or 'nothing'} | {others or 'none'} | {contradicted or 'none'} |"
+    yield ""
 
 
 def _excuses() -> Iterator[str]:

@@ -6,6 +6,7 @@ import copy
 import inspect
 import warnings
 
+import pytest
 import torch
 from torch import nn
 
@@ -32,15 +33,17 @@ def test_the_lazy_instance_norm_has_other_defaults_than_what_it_becomes() -> Non
     ]
 
 
-def test_a_max_norm_is_applied_to_the_rows_that_are_read_and_once_is_enough() -> None:
+@pytest.mark.parametrize("seed", range(8))
+def test_a_max_norm_is_applied_to_the_rows_that_are_read_and_once_is_enough_but_for_rounding(seed: int) -> None:
+    torch.manual_seed(seed)
     table = nn.Embedding(4, 3, max_norm=0.1).eval()
     before = table.weight.detach().clone()
     first = table(torch.tensor([1, 2])).detach().clone()
     once = table.weight.detach().clone()
     assert torch.equal(once[[0, 3]], before[[0, 3]])
     assert not torch.equal(once[[1, 2]], before[[1, 2]])
-    assert torch.equal(table(torch.tensor([1, 2])), first)
-    assert torch.equal(table.weight, once)
+    assert torch.allclose(table(torch.tensor([1, 2])), first, rtol=0, atol=1e-6)
+    assert torch.allclose(table.weight, once, rtol=0, atol=1e-6)
 
 
 def test_a_copied_decoder_layer_loses_a_module_given_as_activation() -> None:
