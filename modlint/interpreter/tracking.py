@@ -10,12 +10,16 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from modlint.interpreter import classes
 from modlint.interpreter.frames import Run
 from modlint.interpreter.values import (
+    MISSING,
     RNG,
     STATE,
     Choice,
+    ClassV,
     DictObj,
+    FuncV,
     ListObj,
     ModuleObj,
     Obj,
@@ -23,6 +27,7 @@ from modlint.interpreter.values import (
     Tensor,
     Value,
 )
+from modlint.syntax import ir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,13 +62,14 @@ class Written(NamedTuple):
     """Who wrote an attribute last, and what the value depends on.
 
     `carried`: it was made from what an earlier execution wrote. `lost`: it replaced what an earlier execution wrote,
-    before anybody outside read that.
+    before anybody outside read that. `new`: the attribute had no value before forward gave it one.
     """
 
     run: Run | None
     taint: int
     carried: bool = False
     lost: bool = False
+    new: bool = False
 
 
 def record(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Run:
@@ -126,8 +132,28 @@ def read_attr(m: Interpreter, obj: ModuleObj, name: str) -> None:
             if one.lost:
                 m.keeps(obj, name)
             m.set(obj.meta, name, Written(None, 0))
-        elif one.carried or writer is not reader:
+        elif (one.carried or writer is not reader) and not (one.new and _hands_over(m, obj, name)):
             m.keeps(obj, name)
+
+
+def _hands_over(m: Interpreter, obj: ModuleObj, name: str) -> bool:
+    """Whether one call leaves `obj.name` for another that could not run without it, as a norm that is undone later.
+
+    So it is where nothing that forward writes has a value before, and the class never asks whether it has one: each
+    use with an instance of its own is then no way out.
+    """
+    if m.evaluating or not all(one.new for other in obj.meta for one in _written(m, obj, other)):
+        return False
+    bases = [base for base in getattr(obj.cls, "mro", ()) if isinstance(base, ClassV)]
+    methods = [v.node for base in bases for v in base.cells.values() if isinstance(v, FuncV)]
+    return not any(_speaks_of(node, name) for node in methods)
+
+
+def _speaks_of(node: object, name: str) -> bool:
+    """Whether code has a name as a string, as `hasattr(self, name)` has."""
+    if isinstance(node, ir.Const):
+        return bool(node.value == name)
+    return isinstance(node, tuple) and any(_speaks_of(part, name) for part in node if isinstance(part, tuple))
 
 
 def _written(m: Interpreter, obj: ModuleObj, name: str) -> list[Written]:
@@ -140,6 +166,10 @@ def _note_write(m: Interpreter, obj: ModuleObj, name: str, taint: int, update: b
     """Remember a write, and what became of what an earlier execution of the same module wrote."""
     now = None if m.run is None else m.run.of(obj)
     carried = lost = False
+    absent = "." not in name and name not in obj.cells and name not in obj.tensors
+    new = absent and classes.find_any(obj.cls, name) is MISSING
+    if name in obj.meta:
+        new = all(one.new for one in _written(m, obj, name))
     for one in _written(m, obj, name):
         before = one.run.of(obj) if one.run is not None and one.taint else None
         if before is not None and now is not None and before is not now:
@@ -148,7 +178,7 @@ def _note_write(m: Interpreter, obj: ModuleObj, name: str, taint: int, update: b
             carried, lost = carried or (update and one.carried), lost or one.lost
     if update and carried:
         taint |= STATE
-    m.set(obj.meta, name, Written(m.run, taint | (STATE if update else 0), carried, lost))
+    m.set(obj.meta, name, Written(m.run, taint | (STATE if update else 0), carried, lost, new))
 
 
 def wrote_attr(m: Interpreter, obj: ModuleObj, name: str, value: Value, update: bool) -> None:
