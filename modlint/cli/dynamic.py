@@ -31,7 +31,7 @@ def with_evidence(outcome: Outcome, config: Config, options: dict[str, Any]) -> 
     except ModuleNotFoundError as error:
         if error.name not in {"torch", "numpy"}:
             raise
-        raise ModlintError("--trace and --confirm need torch: pip install 'modlint[trace]'") from error
+        raise ModlintError("--trace and --confirm need torch and numpy: pip install torch numpy") from error
     evidence = trace_tree(outcome.report.findings, outcome.files, config)
     for note in evidence.notes:
         click.echo(f"modlint: {note}", err=True)

@@ -71,5 +71,5 @@ def server() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in {"pygls", "lsprotocol"}:
             raise
-        raise ModlintError("the language server needs pygls: pip install 'modlint[server]'") from error
+        raise ModlintError("the language server needs pygls: pip install 'pygls>=2'") from error
     start()
