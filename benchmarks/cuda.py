@@ -12,6 +12,7 @@ experiment, of the bare training runs that its protocol consists of, and their r
 Exit status: 0 when every case gives an expected answer, 1 when one does not, 2 where there is no such device.
 """
 
+# ruff: noqa: E402  (the search path is set before torch is imported)
 from __future__ import annotations
 
 import argparse
@@ -25,8 +26,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-# In the place of this folder, where this very file would be taken for the package `cuda` that torch looks for.
-sys.path.pop(0)
+# torch looks for a package `cuda` (its bindings): from this folder it would find this very file, and must not.
+if __name__ == "cuda":
+    raise ModuleNotFoundError("benchmarks/cuda.py is a script, not the package `cuda`", name="cuda")
+sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 

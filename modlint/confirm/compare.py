@@ -82,8 +82,8 @@ def compare_models(
     names = {name_b: name_a for name_a, name_b in mapping}
 
     def measured(fit: Inputs) -> Comparison:
-        a, _ = prepare(one, called(one, fit, calls[0]), settings, awaken=False)
-        b, _ = prepare(twin, called(twin, fit, calls[1]), settings, awaken=False)
+        a, _ = prepare(one, called(one, fit, calls[0], "--call"), settings, awaken=False)
+        b, _ = prepare(twin, called(twin, fit, calls[1], "--call-b"), settings, awaken=False)
         return _measured(a, b, settings, names)
 
     with warnings.catch_warnings():
@@ -99,10 +99,32 @@ def compare_models(
     )
 
 
-def called(model: nn.Module, inputs: Inputs, call: Mapping[str, Any]) -> Inputs:
-    """The inputs with the arguments of `call` put in the place of what they hold under those names."""
-    if not call:
-        return inputs
+def called(model: nn.Module, inputs: Inputs, call: Mapping[str, Any], option: str = "--call") -> Inputs:
+    """The inputs with the arguments of `call` put in the place of what they hold under those names.
+
+    Raises ModlintError where forward takes other arguments; `option` is where the user gives those of `call`.
+    """
+    merged = _merged(model, inputs, call) if call else inputs
+    try:
+        signature = inspect.signature(model.forward)
+    except ValueError:  # that of a compiled forward is not known
+        return merged
+    try:
+        signature.bind(*merged.args, **merged.named)
+    except TypeError as error:
+        needed = [name for name, p in signature.parameters.items() if p.default is p.empty and p.kind not in _VARIADIC]
+        raise ModlintError(
+            f"forward of {type(model).__name__} takes {', '.join(needed) or 'no arguments'}: {error} where it is given "
+            f"{', '.join(merged.described) or 'nothing'}; further arguments are given with {option} "
+            "'{\"name\": value}'"
+        ) from error
+    return merged
+
+
+_VARIADIC = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+
+
+def _merged(model: nn.Module, inputs: Inputs, call: Mapping[str, Any]) -> Inputs:
     try:
         bound = inspect.signature(model.forward).bind_partial(*inputs.args, **inputs.named)
         inspect.signature(model.forward).bind_partial(**call)
@@ -157,7 +179,8 @@ def _in_order(kind: str, ours: Mapping[str, torch.Tensor], theirs: Mapping[str, 
         name = list(longer)[len(pairs)]
         raise ModlintError(
             f"{kind} {name!r} ({_size(longer[name])}) of the {where} model has no counterpart: "
-            f"the {other} has {len(pairs)} {kind}s, the {where} {len(longer)}"
+            f"the {other} has {len(pairs)} {kind}s, the {where} {len(longer)}; to compare one shared instance with "
+            "separate ones, let modlint confirm make them"
         )
     return pairs
 

@@ -45,3 +45,10 @@ def test_without_cuda_it_says_so() -> None:
     done = run()
     assert done.returncode == 2
     assert "no device 'cuda': this torch sees no CUDA device" in done.stderr
+
+
+def test_it_hides_nothing_from_torch_in_its_own_folder() -> None:
+    """torch looks for a package `cuda`, and finds this folder first where Python is started in it."""
+    command = [sys.executable, "-W", "ignore", "-c", "import torch; print(torch.ones(1).item())"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=SCRIPT.parent)
+    assert (done.returncode, done.stdout) == (0, "1.0\n"), done.stderr

@@ -148,3 +148,23 @@ def test_arguments_that_are_no_json_object_are_refused(text: str, message: str) 
     file = f"{THREAD / 'my_model.py'}:MyModel"
     with pytest.raises(ModlintError, match=message):
         compare_targets(Model(file, input=("2x3x24x24",), call=text), Model(file), Choice("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("calls", "message"),
+    [
+        pytest.param(({}, {}), "takes x, use_act: missing a required argument: 'use_act' .* with --call '", id="first"),
+        pytest.param(({"use_act": True}, {}), "'use_act' where it is given .* with --call-b '", id="second"),
+    ],
+)
+def test_an_argument_that_is_missing_is_asked_for(calls: Any, message: str) -> None:
+    class Switched(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(5, 4)
+
+        def forward(self, x: torch.Tensor, use_act: bool) -> torch.Tensor:
+            return self.fc(x).relu() if use_act else self.fc(x)
+
+    with pytest.raises(ModlintError, match=message):
+        compare_models(Switched(), Switched(), Inputs.of([vectors()]), Settings(), calls)
