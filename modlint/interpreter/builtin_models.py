@@ -445,6 +445,8 @@ MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "builtins.int": constant(int),
     "builtins.float": constant(float),
     "builtins.str": constant(str),
+    "builtins.chr": constant(chr),
+    "builtins.ord": constant(ord),
     "builtins.abs": constant(abs),
     "builtins.round": constant(round),
     "builtins.divmod": constant(divmod),

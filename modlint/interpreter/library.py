@@ -45,7 +45,10 @@ def _unbound(m: Interpreter, dotted: str, args: CallArgs) -> Value:
     if not isinstance(receiver, ModuleObj) or not classes.is_module_class(m, ExtV(owner)):
         return MISSING
     rest = args._replace(args=args.args[1:], places=args.places[1:])
-    return m.call(m.super_method(receiver, ExtV(owner), name), rest)
+    method = m.super_method(receiver, ExtV(owner), name)
+    if name == "forward" and m.run is not None and m.run.of(receiver) is None:
+        return m.run_module(receiver, method, rest)
+    return m.call(method, rest)
 
 
 def _unknown(m: Interpreter, dotted: str, args: CallArgs) -> Value:

@@ -199,7 +199,10 @@ def _append(m: Interpreter, lst: ListObj, args: CallArgs, name: str) -> Value:
 def _extend(m: Interpreter, lst: ListObj, args: CallArgs, name: str) -> Value:
     new = iterate(m, _argument(args, 0, ()))
     m.repeat_common(m.live(lst.cells["items"]), new, args.site)
-    _change(m, lst, lambda items: items.extend(new), m.taint_of(tuple(new)))
+    if name == "extendleft":
+        _change(m, lst, lambda items: items.__setitem__(slice(0, 0), reversed(new)), m.taint_of(tuple(new)))
+    else:
+        _change(m, lst, lambda items: items.extend(new), m.taint_of(tuple(new)))
     return None
 
 
@@ -367,6 +370,7 @@ def _widens(text: str, values: list[Any], name: str) -> bool:
 _LIST: dict[str, Callable[..., Value]] = {
     "append": _append,
     "appendleft": _append,
+    "extendleft": _extend,
     "add": _append,
     "extend": _extend,
     "update": _extend,
