@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, library, plain
+from modlint.interpreter import classes, effects, library, plain
 from modlint.interpreter.expressions import evaluate
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.machine import Dead
@@ -111,6 +111,8 @@ def call_function(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
     """Run a function of the tree and join what its paths return. Raises Dead when every path raises."""
     if plain.skippable(m, func, args):
         return unknown_call(m, func, args)
+    if m.run is None and (result := effects.skipped(m, func, args)) is not None:
+        return result[0]
     if func.cached is not None:
         key = _cache_key(args)
         if key in func.cached:
@@ -137,14 +139,14 @@ def _aimless(args: CallArgs) -> bool:
 
 
 def _open_data(m: Interpreter, func: FuncV, args: CallArgs) -> bool:
-    """Whether a function of data alone calls itself with something that is not known: the result is data that is not known."""
+    """Whether a function of data alone calls itself with something open: the result is data that is not known."""
     values = (*args.args, *args.kwargs.values())
     return any(map(plain.open_value, values)) and plain.only_data(values) and plain.is_plain(m, func)
 
 
 def _activate(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
     active = m.stack.count(func.id)
-    endless = active > 1 and _aimless(args) or active == 1 and _open_data(m, func, args)
+    endless = (active > 1 and _aimless(args)) or (active == 1 and _open_data(m, func, args))
     if len(m.stack) >= DEEPEST or active >= RECURSIONS or endless:
         m.note("gave up: recursion")
         return unknown_call(m, m.unknown("gave up: recursion"), args)

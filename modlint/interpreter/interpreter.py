@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from modlint.catalogue import Catalogue, Entry
     from modlint.catalogue.entries import Wrapper
     from modlint.interpreter.frames import Run
+    from modlint.interpreter.reach import Effects
     from modlint.interpreter.tracking import RawUse
     from modlint.syntax.tree import SourceTree
 
@@ -113,6 +114,7 @@ class Interpreter(Machine):
         self.cue = ""
         self.meant_shared: dict[int, str] = {}
         self.plain: dict[int, bool] = {}  # functions by id: whether calls in forward can be skipped
+        self.effects: dict[int, tuple[object, Effects]] = {}  # by the identity of a definition
         self._entries: dict[str, Entry | None] = {}
         self._wrappers: dict[str, Wrapper | None] = {}
         self.evaluated: dict[int, bool] = {}  # classes by id: whether some method changes attributes by the mode

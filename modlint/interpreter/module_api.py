@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modlint.catalogue.entries import Holds
-from modlint.interpreter import classes
+from modlint.interpreter import classes, effects
 from modlint.interpreter.iteration import iterate
 from modlint.interpreter.modules import (
     fill,
@@ -189,8 +189,11 @@ def _train_below(m: Interpreter, obj: ModuleObj, mode: Value) -> None:
 
 
 def _apply(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    function = args.args[0] if args.args else None
+    if m.run is None and effects.without_effect(m, function, obj):
+        return obj
     for module in list(walk(m, obj)):
-        m.call(args.args[0] if args.args else None, CallArgs((module,), {}, None))
+        m.call(function, CallArgs((module,), {}, None))
     return obj
 
 

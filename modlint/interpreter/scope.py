@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from modlint.interpreter.interpreter import Interpreter
 
 _CHAIN = 64  # files that one name may be imported through
-_BUILTINS = frozenset(dir(builtins))
+BUILTINS = frozenset(dir(builtins))
 
 
 def load(m: Interpreter, path: str) -> PyModule | None:
@@ -124,7 +124,7 @@ def attribute(m: Interpreter, module: PyModule, name: str) -> Value:
     """A name in a file's namespace: its own, a star import's, or a submodule."""
     if name in module.cells:
         return _cell(m, module, name)
-    found = _starred(m, module, name)
+    found = starred(m, module, name)
     if found is not None:
         return found
     return _submodule(m, module.path, name)
@@ -144,7 +144,7 @@ def _cell(m: Interpreter, module: PyModule, name: str) -> Value:
     return value
 
 
-def _starred(m: Interpreter, module: PyModule, name: str) -> Value:
+def starred(m: Interpreter, module: PyModule, name: str) -> Value:
     for star in reversed(module.stars):
         if isinstance(star, ExtV):
             dotted = f"{star.dotted}.{name}"
@@ -160,9 +160,9 @@ def global_name(m: Interpreter, module: PyModule, name: str, frame: Frame) -> Va
         if frame.kind != "module" and m.inside_model(frame):
             m.mark(value, "module-level", name)
         return value
-    found = _starred(m, module, name)
+    found = starred(m, module, name)
     if found is not None:
         return found
-    if name in _BUILTINS:
+    if name in BUILTINS:
         return ExtV(f"builtins.{name}")
     return m.unknown("an undefined name")
