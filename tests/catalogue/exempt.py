@@ -36,23 +36,18 @@ WITHOUT_ENTRY = {
 }
 
 _NO_FORWARD = "has no forward: what it holds is taken out and called"
-_UNCOPIED = "its packed weight does not survive a deep copy, so two calls cannot be compared"
-
 _COMPILED = "read from source: its operator has to be compiled for the torch that is installed"
-_QCONFIG = "its entry says that the state after it is unknown"
+_QCONFIG = "its entry says that the state after it is unknown, and it is seen to change what the call does not tell"
+_UNCOPIED = "its packed weight does not survive a deep copy: one instance is called with other inputs between"
 
-# Entries without a measured case.
-UNMEASURED = {
+# Entries that no case runs but a test of its own does (test_by_hand.py), and why.
+BY_HAND = {
     "torch.nn.ModuleDict": _NO_FORWARD,
     "torch.nn.ModuleList": _NO_FORWARD,
     "torch.nn.ParameterDict": _NO_FORWARD,
     "torch.nn.ParameterList": _NO_FORWARD,
-    "torch.nn.parallel.DistributedDataParallel": "needs a process group; it runs the module that it is given once",
-    "torch.compile": "needs a compiler; what it returns runs the module that it is given",
-    "torchvision.ops.DeformConv2d": _COMPILED,
-    "torchvision.ops.PSRoIAlign": _COMPILED,
-    "torchvision.ops.PSRoIPool": _COMPILED,
-    "torchvision.ops.RoIPool": _COMPILED,
+    "torch.nn.parallel.DistributedDataParallel": "needs a process group",
+    "torch.compile": "what it returns has the module under another name",
     "torch.ao.quantization.convert": _QCONFIG,
     "torch.ao.quantization.fuse_modules": _QCONFIG,
     "torch.ao.quantization.fuse_modules_qat": _QCONFIG,
@@ -61,4 +56,12 @@ UNMEASURED = {
     "torch.ao.quantization.quantize_dynamic": _QCONFIG,
     "torch.ao.nn.sparse.quantized.Linear": _UNCOPIED,
     "torch.ao.nn.sparse.quantized.dynamic.Linear": _UNCOPIED,
+}
+
+# Entries that are not run.
+UNMEASURED = {
+    "torchvision.ops.DeformConv2d": _COMPILED,
+    "torchvision.ops.PSRoIAlign": _COMPILED,
+    "torchvision.ops.PSRoIPool": _COMPILED,
+    "torchvision.ops.RoIPool": _COMPILED,
 }

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from catalogue.cases import LIBRARIES
 from catalogue.changes import recorded, releases
-from catalogue.exempt import UNMEASURED, WITHOUT_ENTRY
+from catalogue.exempt import BY_HAND, UNMEASURED, WITHOUT_ENTRY
 from modlint.catalogue import Catalogue, Entry, Wrapper
 from modlint.graph import Trait
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from modlint.catalogue import Facts
 
@@ -84,14 +84,22 @@ def _releases() -> Iterator[str]:
 
 
 def _excuses() -> Iterator[str]:
+    yield "Entries that have a test of their own (`tests/catalogue/test_by_hand.py`):"
+    yield ""
+    yield from _by_reason(BY_HAND)
+    yield ""
     yield "Entries that are not run, and public classes of torch without an entry, each with the reason:"
     yield ""
-    reasons: dict[str, list[str]] = {}
-    for name, reason in {**UNMEASURED, **WITHOUT_ENTRY}.items():
-        reasons.setdefault(reason, []).append(f"`{name}`")
-    for reason, names in reasons.items():
-        yield f"- {reason}: {', '.join(names)}"
+    yield from _by_reason({**UNMEASURED, **WITHOUT_ENTRY})
     yield ""
+
+
+def _by_reason(names: Mapping[str, str]) -> Iterator[str]:
+    reasons: dict[str, list[str]] = {}
+    for name, reason in names.items():
+        reasons.setdefault(reason, []).append(f"`{name}`")
+    for reason, alike in reasons.items():
+        yield f"- {reason}: {', '.join(alike)}"
 
 
 def _listing(catalogue: Catalogue) -> Iterator[str]:
