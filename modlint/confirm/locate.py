@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -57,12 +57,13 @@ class _Span:
 
 
 def locate(subject: Subject, settings: Settings) -> list[Nondeterministic]:
-    """The operations that are a source of noise, in the order in which they ran."""
-    first, _ = _followed(subject, settings)
-    for _ in range(ATTEMPTS):
-        found = _differences(first, _followed(subject, settings)[0])
-        if found:
-            return found
+    """The operations that are a source of noise, in the order in which they ran: in a training step, else in eval."""
+    for training in (True, False):
+        first, _ = _followed(subject, settings, training)
+        for _ in range(ATTEMPTS):
+            found = _differences(first, _followed(subject, settings, training)[0])
+            if found:
+                return found if training else [replace(noise, phase="forward in eval mode") for noise in found]
     return []
 
 
@@ -171,12 +172,14 @@ def checksum(tensor: torch.Tensor) -> torch.Tensor:
     return (words * weights + (words >> 17)).sum()
 
 
-def _followed(subject: Subject, settings: Settings) -> tuple[list[_Step], list[Nondeterministic]]:
-    """One training step of a replica, followed."""
+def _followed(
+    subject: Subject, settings: Settings, training: bool = True
+) -> tuple[list[_Step], list[Nondeterministic]]:
+    """One training step of a replica, or one forward pass in eval mode, followed."""
     replica, _ = replicate(subject.model)
-    subject.set_mode(replica, True)
+    subject.set_mode(replica, training)
     trail = Trail(replica)
-    with applied(settings), torch.enable_grad():
+    with applied(settings), torch.set_grad_enabled(training):
         seed_all(settings.seed)
         args, kwargs, _leaves = subject.fresh_inputs()
         with trail, trail.modules(), user_code("a training step"):

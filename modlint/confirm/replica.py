@@ -58,7 +58,7 @@ def _uncover(modules: Iterable[nn.Module], memo: Memo) -> None:
     """Remove what copying has put in front of a child, as TransformerDecoderLayer does to a module as `activation`."""
     for module in modules:
         twin = memo.get(id(module))
-        if not isinstance(twin, torch.nn.Module) or twin is module:
+        if not isinstance(twin, torch.nn.Module) or twin is module or isinstance(twin, torch.jit.ScriptModule):
             continue
         for name in [name for name in twin._modules if name in twin.__dict__ and name not in module.__dict__]:
             del twin.__dict__[name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -159,6 +160,14 @@ def test_outputs_that_are_not_finite() -> None:
             return super().forward(x) / torch.zeros(4)
 
     assert modlint.confirm(Infinite(nn.ReLU()), vectors(), device="cpu").outcome("m").measured is Verdict.SAFE
+
+
+def test_a_compiled_instance_is_named() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = Flat(torch.jit.script(nn.BatchNorm1d(4)))
+        with pytest.raises(ModlintError, match="'m' is compiled TorchScript, which cannot be taken apart"):
+            modlint.confirm(model, vectors(), device="cpu")
 
 
 def test_nothing_to_compare_is_no_proof() -> None:

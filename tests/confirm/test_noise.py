@@ -91,6 +91,16 @@ def test_the_noisy_operation_is_located_and_reuse_is_not_blamed(kind: Any, phase
     assert all(measure.noise == dict(result.noise)[measure.quantity] for measure in found.measures)
 
 
+def test_noise_of_the_eval_mode_alone_is_located_too() -> None:
+    class Evaluated(Forward):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x if self.training else super().forward(x)
+
+    result = modlint.confirm(Around(Evaluated(Entropy(1e-5)), nn.BatchNorm2d(4)), images(), device="cpu")
+    assert [(n.path, n.phase) for n in result.nondeterministic] == [("stem.1", "forward in eval mode")]
+    assert result.outcome("net.m").level is Level.CONFIRMED
+
+
 @pytest.mark.parametrize("kind", [Forward, Backward])
 def test_noise_and_reuse_together_give_the_right_answer(kind: Any) -> None:
     result = modlint.confirm(Around(kind(Entropy(1e-6)), nn.BatchNorm2d(4)), images(), device="cpu")
