@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modlint.__main__ import main
 from modlint.catalogue import NOT_NONE, UNKNOWN, Catalogue, Forward, Holds, join
 from modlint.catalogue.checking import check, tomllib
 from modlint.catalogue.reading import Tables, aliases
@@ -207,7 +208,49 @@ def test_a_users_entry_comes_before_ours(tmp_path: Path) -> None:
     ("text", "words"),
     [
         pytest.param("a = 1", "'a' is not a table", id="a value instead of a table"),
-        pytest.param("[Norm]", "the name of an entry is dotted", id="a bare name"),
+        pytest.param("", "has no entry; write one as ['mypackage.Block'] with keys of becomes,", id="an empty file"),
+        pytest.param("[Norm]", "is the dotted name of a class or function, as in ['mypackage", id="a bare name"),
+        pytest.param('["net.Norm()"]', "is the dotted name of a class or function", id="a call as name"),
+        pytest.param('["..."]', "is the dotted name of a class or function", id="nothing but dots"),
+        pytest.param(
+            "[net.Norm]\nlearnable = true", "stands in quotes, as in ['net.Norm']", id="a name without quotes"
+        ),
+        pytest.param('["n.M"]\nlernable = true', "unknown key 'lernable' (is 'learnable' meant?)", id="a misspelt key"),
+        pytest.param('["n.M"]\nwrites-always = true', "allowed are becomes, children,", id="an unknown trait"),
+        pytest.param('["n.M"]\n["n.M"]', "is not TOML: Cannot declare", id="a class twice"),
+        pytest.param(
+            '["n.M"]\nsignature = "p"\ndraws-train = "p >"',
+            "draws-train: 'p >' is not an expression; allowed are",
+            id="half a condition",
+        ),
+        pytest.param(
+            '["n.M"]\nsignature = "p"\ndraws-train = "len(p)"',
+            "draws-train: Call is not allowed in 'len(p)'",
+            id="a call in a condition",
+        ),
+        pytest.param(
+            '["n.M"]\nwrites-train = true\nwrites = ["x if y"]',
+            "writes: 'y' in 'y' is not a parameter",
+            id="a stranger in what is written",
+        ),
+        pytest.param(
+            '["n.M"]\nbecomes = "Lazy"', "becomes must be the dotted name of a class, not 'Lazy'", id="a bare type"
+        ),
+        pytest.param(
+            '["n.M"]\nholds = "list"', "holds = 'list' needs a signature of the one parameter", id="holds what"
+        ),
+        pytest.param(
+            '["n.M"]\nsignature = "m"\nchildren = "m"', "children must be a list of tables", id="a child as text"
+        ),
+        pytest.param('["n.M"]\nchildren = [{ argument = 1, at = "m" }]', "all of them strings", id="a number as child"),
+        pytest.param(
+            'aliases = "a"', "'aliases' is not a table; write ['aliases'] with other names", id="aliases as text"
+        ),
+        pytest.param(
+            '[aliases]\n"a.B" = "B"',
+            "'a.B' must be another name of a class or package, dotted, not 'B'",
+            id="an alias of a bare name",
+        ),
         pytest.param(
             '["n.M"]\nlearnt = true', "unknown key 'learnt'; allowed are becomes, children,", id="an unknown key"
         ),
@@ -239,7 +282,7 @@ def test_a_users_entry_comes_before_ours(tmp_path: Path) -> None:
             '["n.f"]\nsignature = "m"\nwraps = "x"', "'x' is not a parameter; the signature has m", id="wraps what"
         ),
         pytest.param('["n.M"]\nchildren = [{ argument = "a" }]', "must have argument and at", id="half a child"),
-        pytest.param("[aliases]\na = 1", "'a' must be a dotted name", id="an alias of a number"),
+        pytest.param("[aliases]\na = 1", "'a' must be another name of a class or package", id="an alias of a number"),
         pytest.param("[", "is not TOML", id="no TOML"),
     ],
 )
@@ -248,6 +291,37 @@ def test_a_bad_table_is_an_error_that_names_file_key_and_what_is_allowed(tmp_pat
         _user(tmp_path, text)
     assert words in str(caught.value)
     assert str(caught.value).startswith(str(tmp_path / "states.toml"))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(None, "cannot be read: No such file", id="a file that is missing"),
+        pytest.param("folder", "cannot be read: Is a directory", id="a folder"),
+        pytest.param(b"\xff", "is not TOML: 'utf-8' codec can't decode byte 0xff", id="not UTF-8"),
+        pytest.param(b'["n.M"]\nlearnt = true\n', "['n.M']: unknown key 'learnt'; allowed are", id="a bad key"),
+        pytest.param(b"", "has no entry; write one as", id="an empty file"),
+    ],
+)
+@pytest.mark.parametrize("command", [["state", "nn.ReLU()"], ["check", "."]], ids=["state", "check"])
+def test_a_bad_file_ends_the_command_with_two(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    content: bytes | str | None,
+    words: str,
+    command: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text('[tool.modlint]\nstates = ["states.toml"]\n', encoding="utf-8")
+    (tmp_path / "net.py").write_text("from torch import nn\nact = nn.ReLU()\n", encoding="utf-8")
+    if isinstance(content, bytes):
+        (tmp_path / "states.toml").write_bytes(content)
+    elif content is not None:
+        (tmp_path / "states.toml").mkdir()
+    assert main(command) == 2
+    assert "states.toml: " in (said := capsys.readouterr().err)
+    assert words in said
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
