@@ -37,6 +37,8 @@ def _copy(m: Interpreter, value: Value, site: Site | None, memo: dict[int, Value
     if not isinstance(value, ModuleObj | Obj | ListObj | DictObj | IterObj | Tensor):
         return value
     if id(value) in memo:
+        if isinstance(value, ModuleObj) and value.id in m.repeats:
+            m.repeats.setdefault(memo[id(value)].id, m.repeats[value.id])
         return memo[id(value)]
     return _copy_object(m, value, site, memo)
 
