@@ -106,6 +106,14 @@ class _Recorder(SourceTree):
         self._reached.pop(file, None)
         return all(file not in found for found in self._reached.values())
 
+    def release(self, file: str) -> bool:
+        """Let go of a file that no other has looked up. Says whether it was one."""
+        if any(file in found for found in self._reached.values()):
+            return False
+        self._files.pop(file, None)
+        self._reached.pop(file, None)
+        return True
+
     def behind(self, file: str) -> list[str]:
         """Every file that the models of `file` may depend on, itself among them."""
         seen = {file}
@@ -120,8 +128,10 @@ class _Recorder(SourceTree):
 class Analyst:
     """One process's interpreter of models."""
 
-    def __init__(self, sources: Sources, options: Options, mentions: Mentions) -> None:
+    def __init__(self, sources: Sources, options: Options, mentions: Mentions, stays: bool = False) -> None:
+        """`stays`: keep every file that was run, for a next round; else only those that others need."""
         self._sources = sources
+        self._stays = stays
         self._options = options
         self._mentions = mentions
         self._asked: dict[str, tuple[str, ...]] = {}
@@ -145,7 +155,7 @@ class Analyst:
             result = self._judged(models, file)
         except Exception as error:  # one of the two places where anything may be caught: see style.md
             result = FileResult(file, fault=f"{type(error).__name__}: {error}")
-        return FileResult(
+        complete = FileResult(
             file,
             result.judged,
             result.reused_at,
@@ -154,6 +164,9 @@ class Analyst:
             tuple((name, summary(files)) for name, files in self._asked.items()),
             result.fault,
         )
+        if not self._stays and self._tree.release(file):
+            models.forget(file)
+        return complete
 
     def _judged(self, models_of: Analysis, file: str) -> FileResult:
         from modlint.verdicts import judge

@@ -68,7 +68,6 @@ class Sources:
         self.fresh: list[tuple[str, str, str, bytes]] = []
         self.unreadable: dict[str, Unreadable] = {}
         self._blobs = {} if blobs is None else blobs  # pickled representations of this run
-        self._ready: dict[str, FileIR] = {}  # parsed here and not yet asked for
         self._digests: dict[str, str | None] = {}
         self._seen: dict[str, tuple[str, bytes]] | None = None
         self._edited: dict[str, PieceParser] | None = None
@@ -144,9 +143,6 @@ class Sources:
 
     def representation(self, name: str) -> FileIR | None:
         """The file as the interpreter runs it; None, with the reason in `unreadable`, when it cannot be read."""
-        ready = self._ready.pop(name, None)
-        if ready is not None:
-            return ready
         blob = self._blobs.get(name) or self.cache.get(_REPRESENTATION, name, self._stamp(name))
         found: FileIR | None = None if blob is None else loads(blob)
         if found is not None:
@@ -156,11 +152,8 @@ class Sources:
     def prepare(self, name: str) -> bytes | None:
         """Make the representation ready, pickled; parse only what is not in the cache."""
         blob = self.cache.get(_REPRESENTATION, name, self._stamp(name))
-        if blob is None:
-            parsed = self._parsed(name)
-            if parsed is not None:
-                self._ready[name] = parsed
-                blob = self._blobs[name]
+        if blob is None and self._parsed(name) is not None:
+            blob = self._blobs[name]
         if blob is not None:
             self._blobs[name] = blob
         return blob
@@ -216,7 +209,7 @@ class Sources:
 
     def forget(self, name: str) -> None:
         """Read a file anew when it is next asked for."""
-        for known in (self._digests, self._blobs, self._ready, self.unreadable):
+        for known in (self._digests, self._blobs, self.unreadable):
             known.pop(name, None)
         if self._edited is not None and name not in self.setup.overlays:
             self._edited.pop(name, None)
@@ -233,7 +226,6 @@ class Sources:
         rows, self.fresh = self.fresh, []
         unreadable, self.unreadable = self.unreadable, {}
         self._blobs.clear()
-        self._ready.clear()
         return rows, unreadable
 
     def blobs(self) -> dict[str, bytes]:

@@ -58,16 +58,17 @@ class Frame:
 class Loop:
     """A loop under way: its number, whether its trip count is known, whether constructor arguments decide it.
 
-    It is also the target of the loop's breaks. `round` counts from 0.
+    It is also the target of the loop's breaks. `round` counts from 0; `rounds` is how many are run.
     """
 
-    __slots__ = ("configured", "id", "known", "round")
+    __slots__ = ("configured", "id", "known", "round", "rounds")
 
     def __init__(self, id: int, known: bool, configured: bool = False) -> None:
         self.id = id
         self.known = known
         self.configured = configured
         self.round = 0
+        self.rounds = 1
 
 
 class Run:

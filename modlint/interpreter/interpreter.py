@@ -17,6 +17,7 @@ Where things are (each calls the others through this class):
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,6 @@ if TYPE_CHECKING:
     from modlint.catalogue import Catalogue, Entry
     from modlint.catalogue.entries import Wrapper
     from modlint.interpreter.frames import Run
-    from modlint.interpreter.reach import Effects
     from modlint.interpreter.tracking import RawUse
     from modlint.syntax.tree import SourceTree
 
@@ -114,7 +114,6 @@ class Interpreter(Machine):
         self.cue = ""
         self.meant_shared: dict[int, str] = {}
         self.plain: dict[int, bool] = {}  # functions by id: whether calls in forward can be skipped
-        self.effects: dict[int, tuple[object, Effects]] = {}  # by the identity of a definition
         self._entries: dict[str, Entry | None] = {}
         self._wrappers: dict[str, Wrapper | None] = {}
         self.evaluated: dict[int, bool] = {}  # classes by id: whether some method changes attributes by the mode
@@ -226,6 +225,10 @@ class Interpreter(Machine):
         finally:
             self.loops.pop()
 
+    def rounds(self) -> int:
+        """How often the body of the innermost loop under way runs, all loops around it taken together."""
+        return math.prod(loop.rounds for loop in self.loops)
+
     @contextmanager
     def weighted(self, times: int) -> Iterator[None]:
         """Within: every use stands for `times` of them."""
@@ -248,6 +251,11 @@ class Interpreter(Machine):
             count += run.obj is obj
             run = run.parent
         return count
+
+    def release(self, path: str) -> None:
+        """Forget a file; it is run anew when it is next needed. Right only while no other file has looked it up."""
+        self.files.pop(path, None)
+        self._cues.clear()
 
     # -- catalogue -----------------------------------------------------------------------------------------------
 

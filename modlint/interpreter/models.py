@@ -89,7 +89,7 @@ class Analysis:
 
     def forget(self, path: str) -> None:
         """Run a file anew when it is next needed. Right only while no other file has looked it up."""
-        self._m.files.pop(path, None)
+        self._m.release(path)
 
     # -- roots ---------------------------------------------------------------------------------------------------
 

@@ -41,12 +41,11 @@ class Effects(NamedTuple):
 
 def of(m: Interpreter, func: FuncV) -> Effects:
     """What a function does, worked out once for its definition."""
-    known = m.effects.get(id(func.node))
-    if known is None or known[0] is not func.node:
-        m.effects[id(func.node)] = (func.node, Effects.not_known("")._replace(raises=False))
-        found = _Reading(m, func).result()
-        m.effects[id(func.node)] = known = (func.node, found)
-    return known[1]
+    known = func.module.effects
+    if id(func.node) not in known:
+        known[id(func.node)] = Effects.not_known("")._replace(raises=False)  # a recursive call adds nothing
+        known[id(func.node)] = _Reading(m, func).result()
+    return known[id(func.node)]
 
 
 class _Effect(Exception):

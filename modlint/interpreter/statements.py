@@ -33,6 +33,8 @@ _MOVES = frozenset(
     {"to", "cuda", "cpu", "type", "type_as", "float", "half", "double", "bfloat16", "contiguous", "detach", "clone"}
 )
 LONGEST = 64  # iterations that are run one by one; the last of them stands for the rest
+_LONGEST_NEST = 1024  # iterations of the innermost of nested loops, taken together
+_SHORTEST = 16
 
 
 def execute(m: Interpreter, block: ir.Block, frame: Frame, loop: Loop | None = None) -> bool:
@@ -197,9 +199,11 @@ def _run_for(m: Interpreter, s: ir.ForStmt, source: Value, frame: Frame, outer: 
     items, known = m.items(source)
     start = len(m.pending)
     falls = True
+    longest = min(LONGEST, max(_SHORTEST, _LONGEST_NEST // m.rounds()))
     with m.looping(m.fresh(), known, m.configures(source)) as this:
-        for index, item in enumerate(items[:LONGEST]):
-            rest = len(items) - LONGEST + 1 if index == LONGEST - 1 else 1
+        this.rounds = min(len(items), longest)
+        for index, item in enumerate(items[:longest]):
+            rest = len(items) - longest + 1 if index == longest - 1 else 1
             this.round = index
             with m.weighted(rest):
                 assign(m, s.target, item, frame, s.iter)

@@ -245,6 +245,7 @@ _MODELS: dict[str, Callable[[Interpreter, CallArgs], Value]] = {
     "torch.nn.functional.instance_norm": _instance_norm,
     "torch.batch_norm": _torch_batch_norm,
     "torch.nn.utils.skip_init": _skip_init,
+    "torch.nn.utils.init.skip_init": _skip_init,
     "torch.compile": _same,
     "torch.jit.script": _same,
     "torch.jit.trace": _same,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from modlint.catalogue.entries import Wrapper
     from modlint.graph import Site
     from modlint.interpreter.conditions import Cond
+    from modlint.interpreter.reach import Effects
     from modlint.syntax import ir
 
 Value: TypeAlias = Any  # a constant, a tuple of values, or an instance of a class below
@@ -209,7 +210,7 @@ class View:
 class PyModule:
     """A file of the tree as a namespace."""
 
-    __slots__ = ("cells", "ir", "made", "path", "sites", "stars", "state")
+    __slots__ = ("cells", "effects", "ir", "made", "path", "sites", "stars", "state")
 
     def __init__(self, path: str, file: ir.FileIR) -> None:
         self.path = path
@@ -219,6 +220,7 @@ class PyModule:
         self.state = "new"
         self.sites: dict[int, Site] = {}
         self.made: list[ModuleObj] = []  # instances that its top level builds
+        self.effects: dict[int, Effects] = {}  # of its functions, by the identity of their definitions
 
 
 class LazyImport:

@@ -38,7 +38,7 @@ class Session:
         self._sources.expect_edits()
         self._mentions = Mentions(self._sources)
         options = Options(config.search_path, config.states, bool(self._selected & _INVENTORY))
-        self._analyst = Analyst(self._sources, options, self._mentions)
+        self._analyst = Analyst(self._sources, options, self._mentions, stays=True)
 
     def name(self, path: str) -> str:
         """How findings call the file at `path`."""
