@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     "--device",
     type=click.Choice(["auto", "cpu", "meta"]),
     default="auto",
-    help="Where to build; meta needs no memory for weights. auto: cpu, and meta for weights above a sixth of the memory.",
+    help="Where to build; meta needs no memory for weights. auto: meta for large weights, else cpu.",
 )
 @click.option("--seed", type=int, default=0, help="Seed of weights and synthesised inputs [default: 0].")
 @click.option("--timeout", type=float, default=300.0, metavar="SECONDS", help="Time limit [default: 300].")

@@ -25,7 +25,7 @@ from modlint.suppress import Suppressor
 from modlint.syntax.files import find
 from modlint.syntax.tree import SourceTree
 from modlint.trace.matching import Pair, Places, pairs_of
-from modlint.trace.session import Request, traced_all
+from modlint.trace.session import Request, half_of_memory, traced_all
 from modlint.trace.worker import Limits
 from modlint.verdicts import Verdict, judge
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from modlint.verdicts import Judgement
 
 DISAGREEMENT = "ML902"
-_LIMITS = Limits(seconds=120.0)
+_SECONDS = 120.0  # for the models of one file
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,16 @@ class TraceEvidence:
 
 
 def trace_tree(
-    findings: Sequence[Finding], files: Sequence[str], config: Config, limits: Limits = _LIMITS
+    findings: Sequence[Finding], files: Sequence[str], config: Config, limits: Limits | None = None
 ) -> TraceEvidence:
     """Trace every configured model and every model class of `files` that needs no arguments; merge the evidence.
 
     `findings` are those of the static pass, with file names relative to `config.root` (`modlint.linter.lint`); `files`
     the absolute paths that were linted (`Outcome.files`). Runs the user's code, in worker processes within `limits`
-    (per file). Raises ModlintError only for a configuration that is wrong; what a model raises becomes a note.
+    (per file; else two minutes and half of the machine's memory). Raises ModlintError only for a configuration that is
+    wrong; what a model raises becomes a note.
     """
+    limits = limits or Limits(_SECONDS, half_of_memory())
     tree = _Tree(files, config)
     merger = _Merger(list(findings), tree)
     notes: list[str] = []

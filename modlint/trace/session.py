@@ -161,7 +161,10 @@ def trace_all_job(requests: list[Request], room: int | None = None) -> list[Any]
 
 
 def _traced_or_error(request: Request, room: int | None) -> Any:
+    here = os.getcwd()
     try:
         return trace_job(request, room)
     except ModlintError as error:
         return ModlintError(error.message, file=error.file, line=error.line)
+    finally:
+        os.chdir(here)  # one model may have gone elsewhere, and the next one's paths start here

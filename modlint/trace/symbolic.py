@@ -53,6 +53,8 @@ def trace_symbolically(model: torch.nn.Module, inputs: Inputs | None) -> Traced:
     for module in model.modules():
         if _is_opaque(module):
             return Traced(reason=f"{type(module).__name__} runs modules that fx does not see into")
+        if _is_leaf(module) and "forward" in vars(module):
+            return Traced(reason=f"a {type(module).__name__} has a forward set on the instance, which fx does not run")
         if _has_hooks(module):
             return Traced(reason=f"{type(module).__name__} has hooks, which fx does not run")
     watched = [module for module in model.modules() if not has_entry(module)]
@@ -105,9 +107,14 @@ def _is_opaque(module: torch.nn.Module) -> bool:
     return bool(inner) and module.__module__.startswith("torch.nn.modules.")
 
 
+def _is_leaf(module: torch.nn.Module) -> bool:
+    """Whether fx does not follow the module's forward, for it is torch's own."""
+    return module.__module__.startswith("torch.") and not isinstance(module, torch.nn.Sequential)
+
+
 def _has_hooks(module: torch.nn.Module) -> bool:
     """Whether a user's hook hangs on a leaf (those of torch itself, such as spectral_norm, run nothing)."""
-    if not module.__module__.startswith("torch.") or isinstance(module, torch.nn.Sequential):
+    if not _is_leaf(module):
         return False
     hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
     return any(not type(hook).__module__.startswith("torch.") for hook in hooks)

@@ -164,7 +164,10 @@ def _built(spec: str, thing: Any, init: dict[str, Any], device: torch.device | N
     missing = [name for name in needs_arguments(thing) if name not in init]
     if missing:
         example = "{" + ", ".join(f'"{name}": ...' for name in missing) + "}"
-        raise ModlintError(f"{spec} cannot be built without {', '.join(missing)}; give them with --init '{example}'")
+        raise ModlintError(
+            f"{spec} cannot be built without {', '.join(missing)}; give them with --init '{example}', "
+            f"or name a function that builds it"
+        )
     with user_code(f"building {spec}"):
         if device is None:
             model = thing(**init)

@@ -31,36 +31,37 @@ class UserCodeError(ModlintError):
 @contextlib.contextmanager
 def user_code(doing: str) -> Iterator[None]:
     """Run a block of the user's code. Raises UserCodeError for anything that it raises but Ctrl-C."""
+    here = os.getcwd()  # the user's code may go elsewhere
     try:
         yield
     except (ModlintError, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:  # the user's code may raise anything, SystemExit too
-        raise _told(doing, error) from error
+        raise _told(doing, error, here) from error
 
 
-def _told(doing: str, error: BaseException) -> UserCodeError:
+def _told(doing: str, error: BaseException, here: str) -> UserCodeError:
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [frame for frame in frames if is_users(frame.filename)]
     cause = type(error).__name__
     text = str(error).strip()
     lines = [f"{doing} raised {cause}: {text}" if text else f"{doing} raised {cause}"]
     for frame in theirs[-_SHOWN:]:
-        lines.append(f"  {_short(frame.filename)}:{frame.lineno} in {frame.name}")
+        lines.append(f"  {_short(frame.filename, here)}:{frame.lineno} in {frame.name}")
         if frame.line:
             lines.append(f"    {frame.line}")
     file, line = (theirs[-1].filename, theirs[-1].lineno) if theirs else (None, None)
     if isinstance(error, SyntaxError) and error.filename:
         file, line = error.filename, error.lineno
     return UserCodeError(
-        "\n".join(lines), file=None if file is None else _short(file), line=line, cause=cause, text=text
+        "\n".join(lines), file=None if file is None else _short(file, here), line=line, cause=cause, text=text
     )
 
 
-def _short(filename: str) -> str:
-    """The path as seen from here, when that is shorter."""
+def _short(filename: str, here: str) -> str:
+    """The path as seen from `here`, when that is shorter."""
     try:
-        relative = os.path.relpath(filename)
+        relative = os.path.relpath(filename, here)
     except ValueError:  # another drive
         return filename
     return filename if relative.startswith("..") else relative

@@ -129,8 +129,9 @@ def serve(job: dict[str, Any]) -> None:
     scratch = Path(job["answer"] + ".part")
     scratch.write_bytes(data)
     scratch.replace(job["answer"])
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # the user's code may have closed or removed it
+            stream.flush()
     os._exit(0)
 
 

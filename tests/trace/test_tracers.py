@@ -161,6 +161,26 @@ def test_a_forward_set_on_the_instance_is_what_runs(traced: Callable[..., Traced
     assert "forward is set on the instance" in graph.why_not_fx
 
 
+def test_a_forward_set_on_a_leaf_is_followed_though_its_closure_holds_the_original(
+    traced: Callable[..., TracedGraph],
+) -> None:
+    graph = traced(
+        """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.fc, self.bn = nn.Linear(4, 4), nn.BatchNorm1d(4)
+                plain = self.fc.forward
+                self.fc.forward = lambda x: self.bn(plain(x))
+            def forward(self, x):
+                return self.bn(self.fc(x))
+        """,
+        torch.randn(2, 4),
+    )
+    assert (len(graph.uses_of("fc")), len(graph.uses_of("bn"))) == (1, 2)
+    assert "a Linear has a forward set on the instance" in graph.why_not_fx
+
+
 def test_instances_that_are_registered_nowhere_are_seen_and_restored(write: Callable[..., Path]) -> None:
     file = write(
         """
