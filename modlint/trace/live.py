@@ -52,6 +52,7 @@ class LiveModel:
         twin = LiveModel(copy, self.births)
         for path, module in twin._by_path.items():
             twin._originals[id(module)] = self._by_path[path]
+            twin._originals.update(_hidden(module, self._by_path[path]))
         return twin
 
     def include(self, module: torch.nn.Module) -> None:
@@ -161,6 +162,17 @@ def globals_of(cls: type) -> Mapping[str, Any]:
         if space.get("__name__") == cls.__module__:
             return space
     return vars(sys.modules.get(cls.__module__, object))
+
+
+def _hidden(copy: torch.nn.Module, original: torch.nn.Module) -> dict[int, torch.nn.Module]:
+    """The originals of the modules that a copied module keeps in plain attributes, which no path leads to."""
+    found: dict[int, torch.nn.Module] = {}
+    for name, value in vars(copy).items():
+        if name != "_modules":
+            theirs = zip(_held(value), _held(vars(original).get(name)), strict=False)
+            for one, other in theirs:
+                found.update((id(part), of) for part, of in zip(one.modules(), other.modules(), strict=False))
+    return found
 
 
 def _mark(found: dict[int, Origin], values: Iterable[Any], origin: Origin, model: torch.nn.Module) -> None:

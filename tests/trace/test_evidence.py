@@ -118,3 +118,24 @@ def test_a_configured_model_is_built_as_configured(evidence: Callable[..., Trace
     assert ("Needs", "ML101", "traced") in told(found)
     needs = next(f for f in found.findings if f.model.endswith("Needs"))
     assert needs.evidence.note == "runs 2 times in net.py:Needs (fx)"
+
+
+def test_instances_in_plain_lists_and_dicts_are_the_same_in_both_passes(write: Callable[..., Path]) -> None:
+    file = write(
+        """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.steps = [nn.Linear(4, 4), nn.BatchNorm1d(4)]
+                self.table = {"last": nn.BatchNorm1d(4)}
+            def forward(self, x):
+                for step in self.steps * 2:
+                    x = step(x)
+                return self.table["last"](self.table["last"](x))
+        """
+    )
+    outcome = lint(Request((str(file),), Config(root=str(file.parent))))
+    found = trace_tree(outcome.report.findings, outcome.files, Config(root=str(file.parent))).findings
+    created = {f.created.row for f in found if f.created is not None}
+    assert [(f.code, f.evidence.level.value) for f in found] == [("ML101", "traced")] * 2
+    assert created == {row for row, line in enumerate(file.read_text().splitlines(), 1) if "BatchNorm1d" in line}
