@@ -63,9 +63,7 @@ def test_exit_zero(project: Path, run: Callable[..., Done]) -> None:
         pytest.param(["src", "--config", "none.toml"], "cannot read the configuration", id="no such configuration"),
         pytest.param(["src", "--write-baseline"], "give --baseline FILE", id="a baseline without a name"),
         pytest.param(["src", "--since", "HEAD"], "--since needs a git repository", id="no git repository"),
-        pytest.param(
-            ["--stdin-filename", "a.py", "src"], "name stands for stdin", id="a name for no stdin"
-        ),
+        pytest.param(["--stdin-filename", "a.py", "src"], "name stands for stdin", id="a name for no stdin"),
         pytest.param(["chek", "src"], "did you mean 'check'?", id="a command that is mistyped"),
         pytest.param(["src", "--config", "ignroe = []"], "did you mean 'ignore'?", id="a key that is mistyped"),
         pytest.param(["src", "--config", "ignore = ["], "is not valid TOML", id="a setting that is no TOML"),
