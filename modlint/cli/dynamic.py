@@ -32,6 +32,10 @@ def with_evidence(outcome: Outcome, config: Config, options: dict[str, Any]) -> 
         if error.name not in {"torch", "numpy"}:
             raise
         raise ModlintError("--trace and --confirm need torch and numpy: pip install torch numpy") from error
+    if options["confirm"]:
+        from modlint.confirm.determinism import pick_device
+
+        pick_device(options["device"])  # which is an error of its own, rather than one of every model
     evidence = trace_tree(outcome.report.findings, outcome.files, config)
     for note in evidence.notes:
         click.echo(f"modlint: {note}", err=True)

@@ -64,6 +64,14 @@ def test_a_model_that_cannot_be_built_is_a_note_and_its_findings_stay(model: Pat
     assert "was not traced" in done.err and "Traceback" not in done.err
 
 
+def test_a_device_that_is_not_there_is_one_error(model: Path, run: Callable[..., Done]) -> None:
+    done = run("src", "--confirm", "--device", "cuda:99")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("modlint: no device 'cuda:99': ")
+    assert len(done.err.splitlines()) == 1
+    assert "unknown device 'gpu'; give auto, cpu, cuda or cuda:N" in run("src", "--confirm", "--device", "gpu").err
+
+
 NOISY = """\
 import os
 
