@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modlint.catalogue.conditions import NOT_NONE, UNKNOWN, Unknown
 from modlint.catalogue.entries import Child, Entry, Holds, Wrapper, filled
+from modlint.catalogue.signatures import Required
 from modlint.catalogue.telling import Told, joined, unknown
 
 TYPE_CHECKING = False
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 else:
     from modlint.catalogue.records import dataclass
 
+_CONSTANTS = (Unknown, type(None), bool, int, float, complex, str, bytes, Required)
 _NUMBERED = (Holds.POSITIONAL, Holds.LIST)
 
 
@@ -51,8 +53,17 @@ def appended(container: Built, items: Sequence[object]) -> Built:
 
 
 def _plain(bound: Mapping[str, object]) -> dict[str, object]:
-    """The arguments as conditions take them: of a module it is known that it is not None."""
-    return {name: NOT_NONE if isinstance(value, Built) else value for name, value in bound.items()}
+    """The arguments as conditions take them: of a module, or a list of such, it is known that it is not None."""
+    return {name: _for_conditions(value) for name, value in bound.items()}
+
+
+def _for_conditions(value: object) -> object:
+    if isinstance(value, _CONSTANTS):
+        return value
+    if isinstance(value, (list, tuple, dict)):
+        parts = value.values() if isinstance(value, dict) else value
+        return value if all(isinstance(part, _CONSTANTS[1:]) for part in parts) else NOT_NONE
+    return NOT_NONE if isinstance(value, Built) else UNKNOWN  # a class with some arguments is not just that class
 
 
 def _held(entry: Entry, bound: Mapping[str, object]) -> Children:

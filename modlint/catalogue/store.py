@@ -94,6 +94,8 @@ class Catalogue:
         if dotted in self._aliases:
             yield self._aliases[dotted]
         head, _, last = dotted.rpartition(".")
+        if head.rpartition(".")[2][:1].isupper() and (owner := self.canonical(head)) is not None:
+            yield f"{owner}.{last}"  # a method of a class, which may have another path
         while head:
             if f"{head}.*" in self._aliases:
                 yield f"{self._aliases[head + '.*']}.{last}"

@@ -65,6 +65,14 @@ def test_every_import_path_of_a_class_leads_to_the_same_entry() -> None:
     assert wrong == {}
 
 
+@pytest.mark.parametrize("name", _torch_names())
+def test_an_entry_is_found_under_the_module_that_defines_it(name: str) -> None:
+    if name in changes.absent():
+        pytest.skip(f"torch {installed.version()} has no {name}")
+    found = installed.resolve(name)
+    assert catalogue().canonical(f"{found.__module__}.{found.__qualname__}") == name  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("name", catalogue().names())
 def test_every_entry_is_measured_or_has_a_reason(name: str) -> None:
     """Whether or not the library is installed: the cases are written down all the same."""
