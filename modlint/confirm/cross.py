@@ -14,7 +14,7 @@ from torch import nn
 
 from modlint.confirm.candidates import live_modules
 from modlint.confirm.determinism import Settings, applied, seed_all
-from modlint.confirm.judging import measures
+from modlint.confirm.judging import measures, percent
 from modlint.confirm.observables import Gap, Quantity, Record, equal, gaps, worst
 from modlint.confirm.outcome import Aim, Outcome, Reused
 from modlint.confirm.subject import Subject, loss_of, tensors_in
@@ -140,9 +140,7 @@ def _outcome(
     if not equal(own):
         what = sorted({key.quantity.value for key, gap in own.items() if gap.difference})
         size = (
-            f"its eval output by {100 * harm.eval:.2g}% of its scale"
-            if harm.eval
-            else f"the {' and '.join(what)} of it"
+            f"its eval output by {percent(harm.eval)} of its scale" if harm.eval else f"the {' and '.join(what)} of it"
         )
         note = f"training one model changes the other: {size}"
         return Outcome(

@@ -204,9 +204,9 @@ def harm(found: Gaps, b: Run, candidate: Candidate) -> Harm:
 def _harmful(candidate: Candidate, found: Gaps, noise: Mapping[Quantity, float], runs: int, size: Harm) -> Outcome:
     parts = []
     if size.eval:
-        parts.append(f"the eval output changes by {_percent(size.eval)} of its scale")
+        parts.append(f"the eval output changes by {percent(size.eval)} of its scale")
     if size.train:
-        parts.append(f"the train output changes by {_percent(size.train)} of its scale")
+        parts.append(f"the train output changes by {percent(size.train)} of its scale")
     if size.skew:
         parts.append(f"the statistics of the uses lie {size.skew:.2g} standard deviations apart")
     what = ", ".join(_words(quantity) for quantity, gap in worst(found).items() if gap.difference)
@@ -309,8 +309,11 @@ def _named(names: list[str]) -> str:
     return ", ".join(f"'{name}'" for name in names[:NAMED]) + more
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g}%" if math.isfinite(share) else "more than all"
+def percent(share: float) -> str:
+    """A share in words, to two digits."""
+    if not math.isfinite(share):
+        return "more than all"
+    return f"{100 * share:.2g}%" if share < 0.995 else f"{100 * share:.0f}%"
 
 
 def _words(quantity: Quantity) -> str:

@@ -16,6 +16,7 @@ from torch import nn
 from modlint.confirm.derivative import LocalDerivatives, Passage
 from modlint.confirm.determinism import Determinism, Settings, applied, pick_device, random_state, seed_all
 from modlint.confirm.elementwise import is_elementwise
+from modlint.confirm.judging import percent
 from modlint.confirm.observables import Gap, Key, Quantity, Record, distance, equal, gaps, worst
 from modlint.errors import ModlintError
 
@@ -217,3 +218,11 @@ def test_devices_by_name() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(ModlintError, match="this torch sees no CUDA device; use --device cpu or auto"):
             pick_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0000123, "0.0012%"), (0.216, "22%"), (0.996, "100%"), (1.754, "175%"), (math.inf, "more than all")],
+)
+def test_shares_are_told_without_powers_of_ten(share: float, text: str) -> None:
+    assert percent(share) == text
