@@ -51,7 +51,6 @@ _CALLS = {
         "nn.utils.fusion.fuse_conv_bn_eval(nn.Conv2d(4, 4, 1).eval(), nn.BatchNorm2d(4).eval())",
     ],
     "rows": [
-        "nn.BatchNorm1d(4, bias=False)",
         "torch.nn.modules.activation.ReLU(True)",
         "nn.LayerNorm(4, elementwise_affine=False)",
         "nn.LayerNorm([4], bias=False)",
