@@ -3,7 +3,9 @@
 Where things are (each calls the others through this class):
 
     State (machine)        cells, journal, path condition, forks, unknown values
-      Interpreter          scopes, factories of values, placements; delegates to
+      Runs                 what is set to nothing before each model, loops, the budget
+        Placements         where the source puts modules, and whether it says that they are shared
+          Interpreter      scopes, functions, values; delegates to
         statements         one transfer function per statement: execute
         expressions        one per expression: evaluate, assign
         operators          binary, compare, negate
@@ -17,18 +19,13 @@ Where things are (each calls the others through this class):
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from modlint.graph import Site, State
 from modlint.interpreter import (
     attributes,
     calls,
     classes,
     copying,
-    cues,
     iteration,
     library,
     module_api,
@@ -37,10 +34,10 @@ from modlint.interpreter import (
     states,
     tracking,
 )
-from modlint.interpreter.conditions import ALWAYS
-from modlint.interpreter.frames import Frame, Loop
-from modlint.interpreter.machine import Dead, GiveUp
-from modlint.interpreter.machine import State as Machine
+from modlint.interpreter.frames import Frame
+from modlint.interpreter.machine import Dead
+from modlint.interpreter.placements import NOWHERE, Placements
+from modlint.interpreter.runs import BUDGET
 from modlint.interpreter.values import (
     MISSING,
     BoundV,
@@ -67,195 +64,15 @@ from modlint.interpreter.values import (
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from modlint.catalogue import Catalogue, Entry
+    from modlint.catalogue import Entry
     from modlint.catalogue.entries import Wrapper
-    from modlint.interpreter.frames import Run
-    from modlint.interpreter.tracking import RawUse
-    from modlint.syntax.tree import SourceTree
+    from modlint.graph import Site, State
 
-BUDGET = 150_000  # steps of one model
-_LONGEST_LIST = 4096
-NOWHERE = Placement(())
-_CHAIN = 8  # arguments that a placement remembers
+__all__ = ["BUDGET", "NOWHERE", "Interpreter"]
 
 
-class Interpreter(Machine):
+class Interpreter(Placements):
     """See the module docstring. One interpreter serves many models; `begin` makes it ready for the next."""
-
-    def __init__(self, tree: SourceTree, catalogue: Catalogue) -> None:
-        super().__init__()
-        self.tree = tree
-        self.catalogue = catalogue
-        self.files: dict[str, PyModule] = {}
-        self.steps = 0
-        self.budget = BUDGET
-        self.stack: list[int] = []  # ids of the running functions
-        self.sites: list[Site | None] = []
-        self.modules: list[ModuleObj] = []  # every instance built since `begin`
-        self.unknowns: Counter[str] = Counter()
-        self.without_entry: Counter[str] = Counter()
-        self.run: Run | None = None
-        self.depth = 0
-        self.counting = False
-        self.uses: list[RawUse] = []
-        self.orders = 0
-        self.weight = 1
-        self.loops: list[Loop] = []
-        self.loop_floor = 0
-        self.checkpointed: Site | None = None
-        self.kept: dict[int, dict[str, None]] = {}
-        self.drawing: set[int] = set()
-        self.assumed: dict[int, bool] = {}
-        self.placed: dict[tuple[int, Site, int, str], int] = {}
-        self.repeats: dict[int, Site] = {}
-        self.listed: dict[int, Placement] = {}
-        self.cue = ""
-        self.meant_shared: dict[int, str] = {}
-        self.plain: dict[int, bool] = {}  # functions by id: whether calls in forward can be skipped
-        self._entries: dict[str, Entry | None] = {}
-        self._wrappers: dict[str, Wrapper | None] = {}
-        self.evaluated: dict[int, bool] = {}  # classes by id: whether some method changes attributes by the mode
-        self.resolving: set[tuple[str, str]] = set()
-        self.states: dict[Any, State] = {}  # what the catalogue said of a class with given arguments
-        self._cues: dict[int, tuple[ir.Expr, str]] = {}
-        self.updated: tuple[str, str] | None = None  # the attribute that the running assignment updates
-        self.asked_training = False
-        self.open_defaults = 0  # the class whose constructor's flags are open, because others build it
-        self.kept_eval: dict[int, dict[str, None]] = {}
-        self.evaluating = False
-
-    # -- runs ----------------------------------------------------------------------------------------------------
-
-    def begin(self, budget: int) -> None:
-        """Forget what the last model left, so that the next one does not depend on it."""
-        self.undo(0)
-        self.pending.clear()
-        self.pc = ALWAYS
-        self.conds.clear()
-        self._literals.clear()
-        self._equalities.clear()
-        self._symbols.clear()
-        self._drawn.clear()
-        self._assumed.clear()
-        self._configured.clear()
-        self.steps, self.budget = 0, budget
-        self.narrowed = False
-        self.stack.clear()
-        self.sites.clear()
-        self.modules = []
-        self.unknowns = Counter()
-        self.without_entry = Counter()
-        self.run, self.depth, self.counting = None, 0, False
-        self.uses, self.orders, self.weight = [], 0, 1
-        self.loops, self.loop_floor = [], 0
-        self.checkpointed = None
-        self.kept, self.drawing = {}, set()
-        self.placed, self.repeats, self.listed = {}, {}, {}
-        self.cue, self.meant_shared, self.updated = "", {}, None
-        self.asked_training, self.kept_eval, self.evaluating, self.open_defaults = False, {}, False, 0
-
-    def suspend(self) -> tuple[Any, ...]:
-        """Set the present run aside, to run the top level of a file."""
-        saved = (
-            self.journal,
-            self.pending,
-            self.pc,
-            self.steps,
-            self.budget,
-            self.stack,
-            self.run,
-            self.depth,
-            self.counting,
-            self.weight,
-            self.loops,
-            self.loop_floor,
-            self.checkpointed,
-            self.modules,
-        )
-        self.journal, self.pending, self.pc, self.steps, self.budget, self.stack = [], [], ALWAYS, 0, BUDGET, []
-        self.run, self.depth, self.counting, self.weight = None, 0, False, 1
-        self.loops, self.loop_floor, self.checkpointed = [], 0, None
-        self.modules = []
-        return saved
-
-    def resume(self, saved: tuple[Any, ...]) -> None:
-        """Go on with the run that was set aside; what the top level did stays."""
-        (
-            self.journal,
-            self.pending,
-            self.pc,
-            self.steps,
-            self.budget,
-            self.stack,
-            self.run,
-            self.depth,
-            self.counting,
-            self.weight,
-            self.loops,
-            self.loop_floor,
-            self.checkpointed,
-            self.modules,
-        ) = saved
-
-    def tick(self) -> None:
-        """One step of the budget. Raises GiveUp when it is spent."""
-        self.steps += 1
-        if self.steps > self.budget:
-            raise GiveUp("gave up: step budget")
-
-    def note(self, reason: str) -> None:
-        """Count a reason for which something is unknown."""
-        self.unknowns[reason] += 1
-
-    def unknown(self, reason: str, taint: int = 0) -> Sym:
-        """A value of which nothing is known; a reason that says the analysis gave up is counted."""
-        if reason.startswith("gave up"):
-            self.note(reason)
-        return super().unknown(reason, taint)
-
-    @contextmanager
-    def looping(self, number: int, known: bool, by: bool = False) -> Iterator[Loop]:
-        """Within: the body of a loop; uses in it are lower bounds when its trip count is not known."""
-        loop = Loop(number, known, by)
-        self.loops.append(loop)
-        try:
-            yield loop
-        finally:
-            self.loops.pop()
-
-    def rounds(self) -> int:
-        """How often the body of the innermost loop under way runs, all loops around it taken together."""
-        return math.prod(loop.rounds for loop in self.loops)
-
-    @contextmanager
-    def weighted(self, times: int) -> Iterator[None]:
-        """Within: every use stands for `times` of them."""
-        before = self.weight
-        self.weight = before * times
-        try:
-            yield
-        finally:
-            self.weight = before
-
-    def next_order(self) -> int:
-        """The number of the next use."""
-        self.orders += 1
-        return self.orders - 1
-
-    def nesting(self, obj: ModuleObj) -> int:
-        """How many executions of `obj` are under way."""
-        count, run = 0, self.run
-        while run is not None:
-            count += run.obj is obj
-            run = run.parent
-        return count
-
-    def release(self, path: str) -> None:
-        """Forget a file; it is run anew when it is next needed. Right only while no other file has looked it up."""
-        self.files.pop(path, None)
-        self._cues.clear()
 
     # -- catalogue -----------------------------------------------------------------------------------------------
 
@@ -299,38 +116,6 @@ class Interpreter(Machine):
         kept.setdefault(obj.id, {})[name] = None
 
     # -- factories -----------------------------------------------------------------------------------------------
-
-    def new_list(self, items: Value, kind: str = "list") -> ListObj:
-        """A list, set or deque. One that grows beyond measure is a list of unknown items."""
-        return ListObj(self.fresh(), self.bounded(items), kind)
-
-    def bounded(self, items: Value) -> Value:
-        """Items, unless there are too many to follow."""
-        too_many = type(items) is tuple and len(items) > _LONGEST_LIST
-        return self.unknown("gave up: a very long list") if too_many else items
-
-    def new_dict(self, items: dict[Any, Value], is_open: bool = False) -> DictObj:
-        """A dict."""
-        return DictObj(self.fresh(), items, is_open)
-
-    def new_iter(self, items: tuple[Value, ...], endless: bool = False) -> IterObj:
-        """An iterator over known items."""
-        return IterObj(self.fresh(), items, endless)
-
-    def assumed_range(self, items: tuple[Value, ...], by: bool = False) -> IterObj:
-        """An iterator whose number of items is an assumption; `by`: the model's constructor arguments decide it."""
-        made = IterObj(self.fresh(), items)
-        self.assumed[made.id] = by
-        return made
-
-    def configures(self, source: Value) -> bool:
-        """Whether constructor arguments that are not known decide how many items an iterable has."""
-        source = self.live(source)
-        if isinstance(source, IterObj):
-            return self.assumed.get(source.id, False)
-        if isinstance(source, ListObj):
-            source = source.cells["items"]
-        return type(source) is Sym and source.configured
 
     def new_module(self, cls: Value, site: Site | None) -> ModuleObj:
         """An nn.Module instance."""
@@ -391,14 +176,6 @@ class Interpreter(Machine):
 
     # -- names ---------------------------------------------------------------------------------------------------
 
-    def site(self, frame: Frame, number: int) -> Site:
-        """The place of a numbered node."""
-        sites = frame.module.sites
-        found = sites.get(number)
-        if found is None:
-            found = sites[number] = Site(frame.module.path, number)
-        return found
-
     def global_name(self, module: PyModule, name: str, frame: Frame) -> Value:
         """A name that no enclosing function binds."""
         return scope.global_name(self, module, name, frame)
@@ -439,148 +216,7 @@ class Interpreter(Machine):
             return SuperV(receiver, cls)
         return self.unknown("super() outside of a known class")
 
-    # -- placements ----------------------------------------------------------------------------------------------
-
-    def placement(self, value: Value, source: ir.Expr, frame: Frame, kind: str = "slot") -> Placement:
-        """Where the source puts `value`: the expression, and the arguments that a parameter came by.
-
-        An instance that one expression of one activation puts somewhere at two times is repeated.
-        """
-        if type(value) is not ModuleObj and type(value) is not Choice:
-            return NOWHERE
-        self._mean(value)
-        number = _number(source)
-        if number is None:
-            return self.list_placement(value) or Placement(())
-        site = self.site(frame, number)
-        self._place_again(value, site, frame, kind)
-        carried = frame.places.get(source.id) if isinstance(source, ir.Name) else None
-        if isinstance(source, ir.IfExp | ir.Boolean):
-            carried = self.list_placement(value)
-        return Placement((site,)) if carried is None else Placement((*carried.sites[:_CHAIN], site))
-
-    @contextmanager
-    def under(self, test: ir.Expr) -> Iterator[None]:
-        """Within: what a condition decides; if its words speak of sharing, what is placed here is shared on purpose."""
-        cue = self._cue(test)
-        before, self.cue = self.cue, cue or self.cue
-        try:
-            yield
-        finally:
-            self.cue = before
-
-    def meant(self, test: ir.Expr, value: Value) -> Value:
-        """What a conditional expression gives, shared on purpose if its test speaks of sharing."""
-        cue = self._cue(test)
-        if cue:
-            before, self.cue = self.cue, cue
-            self._mean(value)
-            self.cue = before
-        return value
-
-    def _mean(self, value: Value) -> None:
-        if self.cue:
-            for one in self.possible(value):
-                if isinstance(one, ModuleObj):
-                    self.meant_shared.setdefault(one.id, self.cue)
-
-    def _cue(self, test: ir.Expr) -> str:
-        known = self._cues.get(id(test))
-        if known is None or known[0] is not test:
-            known = self._cues[id(test)] = (test, cues.in_expression(test))
-        return known[1]
-
-    def name_module(self, value: Value, name: str) -> None:
-        """A local variable names the module that it holds; the name, or what decides it, may say that it is shared."""
-        self._mean(value)
-        if isinstance(value, ModuleObj) and cues.speaks(name):
-            self.meant_shared.setdefault(value.id, f"the name {name!r}")
-
-    def _place_again(self, value: Value, site: Site, frame: Frame, kind: str) -> None:
-        for one in self.possible(value):
-            if isinstance(one, ModuleObj):
-                key = (one.id, site, self._activation(frame), kind)
-                before = self.placed.setdefault(key, self.steps)
-                if before != self.steps and self.run is None:
-                    self.repeats.setdefault(one.id, site)
-
-    @staticmethod
-    def _activation(frame: Frame) -> int:
-        scope_ = frame
-        while scope_.kind == "comprehension" and scope_.parent is not None:
-            scope_ = scope_.parent
-        return scope_.id
-
-    def place(self, value: Value, source: ir.Expr, frame: Frame) -> Placement:
-        """Note that the source puts `value` into an argument, a list or a dict."""
-        if type(value) is not ModuleObj and type(value) is not Choice:
-            return NOWHERE
-        found = self.placement(value, source, frame, "item")
-        for one in self.possible(value):
-            if isinstance(one, ModuleObj):
-                self.listed[one.id] = found
-        return found
-
-    def carry_place(self, frame: Frame, name: str, source: ir.Expr) -> None:
-        """A local that takes over a parameter takes its place over too."""
-        if isinstance(source, ir.Name) and source.id in frame.places:
-            frame.places[name] = frame.places[source.id]
-        elif name in frame.places:
-            del frame.places[name]
-
-    def list_placement(self, value: Value) -> Placement | None:
-        """Where an item of a list, or an argument, was last put."""
-        for one in self.possible(value):
-            if isinstance(one, ModuleObj) and one.id in self.listed:
-                return self.listed[one.id]
-        return None
-
-    def repeat(self, value: Value, site: Site | None) -> None:
-        """`value` is repeated by the expression at `site`."""
-        for one in self.possible(value):
-            if isinstance(one, ModuleObj) and site is not None:
-                self.repeats.setdefault(one.id, site)
-
-    def repeat_common(self, left: Value, right: Value, site: Site | None) -> None:
-        """A list is joined to one that holds the same instances over again."""
-        if type(left) is tuple and type(right) is tuple:
-            held = {item.id for item in left if isinstance(item, ModuleObj)}
-            again = [item for item in right if isinstance(item, ModuleObj)]
-            if len(again) > 1 and all(item.id in held for item in again):
-                for item in again:
-                    self.repeat(item, site)
-
-    def slot_read(self, func: ir.Expr, frame: Frame) -> Any:
-        """The attribute that a called module is read from, as (owner, name)."""
-        if isinstance(func, ir.Name):
-            return frame.slots.get(func.id)
-        if not isinstance(func, ir.Attr) or not isinstance(func.value, ir.Name):
-            return None
-        owner = self.live(frame.cells.get(func.value.id))
-        return (owner, func.name) if isinstance(owner, ModuleObj) and func.name in owner.mods else None
-
-    def carry_slot(self, frame: Frame, name: str, value: Value, source: ir.Expr) -> None:
-        """A local that holds a module read from an attribute: calls of it are uses through that slot."""
-        read = self.slot_read(source, frame) if isinstance(value, ModuleObj) else None
-        frame.slots[name] = read if read is not None and self.live(read[0].mods.get(read[1])) is value else None
-
-    def mark(self, value: Value, fact: str, name: str) -> None:
-        """Modules in `value` were reached by a way that several models share."""
-        if isinstance(value, ModuleObj):
-            self.set(value.facts, fact, True)
-            if "name" not in value.facts:
-                self.set(value.facts, "name", name)
-        elif isinstance(value, ListObj | DictObj) or type(value) is tuple:
-            items = self.live(value.cells["items"]) if isinstance(value, ListObj | DictObj) else value
-            for item in items.values() if type(items) is dict else items if type(items) is tuple else ():
-                if isinstance(item, ModuleObj):
-                    self.mark(item, fact, name)
-
     # -- values --------------------------------------------------------------------------------------------------
-
-    def possible(self, value: Value) -> tuple[Value, ...]:
-        """The alternatives of a value."""
-        return tuple(v for _, v in value.alts) if type(value) is Choice else (value,)
 
     def lift_present(self, value: Choice) -> Value:
         """Whether a dict entry is there, by path."""
@@ -789,16 +425,3 @@ def _reads_training(node: object) -> bool:
     if isinstance(node, ir.Attr) and node.name == "training":
         return True
     return isinstance(node, tuple) and any(_reads_training(part) for part in node if isinstance(part, tuple))
-
-
-def _number(source: ir.Expr) -> int | None:
-    """The number of an expression, or of the part of it that gives the value."""
-    match source:
-        case ir.IfExp():
-            return _number(source.body)
-        case ir.Boolean():
-            return _number(source.left)
-        case ir.Walrus() | ir.Await() | ir.Starred():
-            return _number(source.value)
-        case _:
-            return getattr(source, "n", None)

@@ -1,0 +1,176 @@
+"""Where the source puts modules, and which of it says that they are shared on purpose."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from modlint.interpreter import cues
+from modlint.interpreter.runs import Runs
+from modlint.interpreter.values import Choice, DictObj, ListObj, ModuleObj, Placement, Value
+from modlint.syntax import ir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modlint.graph import Site
+    from modlint.interpreter.frames import Frame
+
+NOWHERE = Placement(())
+_CHAIN = 8  # arguments that a placement remembers
+
+
+class Placements(Runs):
+    """What puts an instance into a slot, an argument or a list, and what repeats it."""
+
+    def possible(self, value: Value) -> tuple[Value, ...]:
+        """The alternatives of a value."""
+        return tuple(v for _, v in value.alts) if type(value) is Choice else (value,)
+
+    def placement(self, value: Value, source: ir.Expr, frame: Frame, kind: str = "slot") -> Placement:
+        """Where the source puts `value`: the expression, and the arguments that a parameter came by.
+
+        An instance that one expression of one activation puts somewhere at two times is repeated.
+        """
+        if type(value) is not ModuleObj and type(value) is not Choice:
+            return NOWHERE
+        self._mean(value)
+        number = _number(source)
+        if number is None:
+            return self.list_placement(value) or Placement(())
+        site = self.site(frame, number)
+        self._place_again(value, site, frame, kind)
+        carried = frame.places.get(source.id) if isinstance(source, ir.Name) else None
+        if isinstance(source, ir.IfExp | ir.Boolean):
+            carried = self.list_placement(value)
+        return Placement((site,)) if carried is None else Placement((*carried.sites[:_CHAIN], site))
+
+    @contextmanager
+    def under(self, test: ir.Expr) -> Iterator[None]:
+        """Within: what a condition decides; if its words speak of sharing, what is placed here is shared on purpose."""
+        cue = self._cue(test)
+        before, self.cue = self.cue, cue or self.cue
+        try:
+            yield
+        finally:
+            self.cue = before
+
+    def meant(self, test: ir.Expr, value: Value) -> Value:
+        """What a conditional expression gives, shared on purpose if its test speaks of sharing."""
+        cue = self._cue(test)
+        if cue:
+            before, self.cue = self.cue, cue
+            self._mean(value)
+            self.cue = before
+        return value
+
+    def _mean(self, value: Value) -> None:
+        if self.cue:
+            for one in self.possible(value):
+                if isinstance(one, ModuleObj):
+                    self.meant_shared.setdefault(one.id, self.cue)
+
+    def _cue(self, test: ir.Expr) -> str:
+        known = self._cues.get(id(test))
+        if known is None or known[0] is not test:
+            known = self._cues[id(test)] = (test, cues.in_expression(test))
+        return known[1]
+
+    def name_module(self, value: Value, name: str) -> None:
+        """A local variable names the module that it holds; the name, or what decides it, may say that it is shared."""
+        self._mean(value)
+        if isinstance(value, ModuleObj) and cues.speaks(name):
+            self.meant_shared.setdefault(value.id, f"the name {name!r}")
+
+    def _place_again(self, value: Value, site: Site, frame: Frame, kind: str) -> None:
+        for one in self.possible(value):
+            if isinstance(one, ModuleObj):
+                key = (one.id, site, self._activation(frame), kind)
+                before = self.placed.setdefault(key, self.steps)
+                if before != self.steps and self.run is None:
+                    self.repeats.setdefault(one.id, site)
+
+    @staticmethod
+    def _activation(frame: Frame) -> int:
+        scope_ = frame
+        while scope_.kind == "comprehension" and scope_.parent is not None:
+            scope_ = scope_.parent
+        return scope_.id
+
+    def place(self, value: Value, source: ir.Expr, frame: Frame) -> Placement:
+        """Note that the source puts `value` into an argument, a list or a dict."""
+        if type(value) is not ModuleObj and type(value) is not Choice:
+            return NOWHERE
+        found = self.placement(value, source, frame, "item")
+        for one in self.possible(value):
+            if isinstance(one, ModuleObj):
+                self.listed[one.id] = found
+        return found
+
+    def carry_place(self, frame: Frame, name: str, source: ir.Expr) -> None:
+        """A local that takes over a parameter takes its place over too."""
+        if isinstance(source, ir.Name) and source.id in frame.places:
+            frame.places[name] = frame.places[source.id]
+        elif name in frame.places:
+            del frame.places[name]
+
+    def list_placement(self, value: Value) -> Placement | None:
+        """Where an item of a list, or an argument, was last put."""
+        for one in self.possible(value):
+            if isinstance(one, ModuleObj) and one.id in self.listed:
+                return self.listed[one.id]
+        return None
+
+    def repeat(self, value: Value, site: Site | None) -> None:
+        """`value` is repeated by the expression at `site`."""
+        for one in self.possible(value):
+            if isinstance(one, ModuleObj) and site is not None:
+                self.repeats.setdefault(one.id, site)
+
+    def repeat_common(self, left: Value, right: Value, site: Site | None) -> None:
+        """A list is joined to one that holds the same instances over again."""
+        if type(left) is tuple and type(right) is tuple:
+            held = {item.id for item in left if isinstance(item, ModuleObj)}
+            again = [item for item in right if isinstance(item, ModuleObj)]
+            if len(again) > 1 and all(item.id in held for item in again):
+                for item in again:
+                    self.repeat(item, site)
+
+    def slot_read(self, func: ir.Expr, frame: Frame) -> Any:
+        """The attribute that a called module is read from, as (owner, name)."""
+        if isinstance(func, ir.Name):
+            return frame.slots.get(func.id)
+        if not isinstance(func, ir.Attr) or not isinstance(func.value, ir.Name):
+            return None
+        owner = self.live(frame.cells.get(func.value.id))
+        return (owner, func.name) if isinstance(owner, ModuleObj) and func.name in owner.mods else None
+
+    def carry_slot(self, frame: Frame, name: str, value: Value, source: ir.Expr) -> None:
+        """A local that holds a module read from an attribute: calls of it are uses through that slot."""
+        read = self.slot_read(source, frame) if isinstance(value, ModuleObj) else None
+        frame.slots[name] = read if read is not None and self.live(read[0].mods.get(read[1])) is value else None
+
+    def mark(self, value: Value, fact: str, name: str) -> None:
+        """Modules in `value` were reached by a way that several models share."""
+        if isinstance(value, ModuleObj):
+            self.set(value.facts, fact, True)
+            if "name" not in value.facts:
+                self.set(value.facts, "name", name)
+        elif isinstance(value, ListObj | DictObj) or type(value) is tuple:
+            items = self.live(value.cells["items"]) if isinstance(value, ListObj | DictObj) else value
+            for item in items.values() if type(items) is dict else items if type(items) is tuple else ():
+                if isinstance(item, ModuleObj):
+                    self.mark(item, fact, name)
+
+
+def _number(source: ir.Expr) -> int | None:
+    """The number of an expression, or of the part of it that gives the value."""
+    match source:
+        case ir.IfExp():
+            return _number(source.body)
+        case ir.Boolean():
+            return _number(source.left)
+        case ir.Walrus() | ir.Await() | ir.Starred():
+            return _number(source.value)
+        case _:
+            return getattr(source, "n", None)

@@ -1,0 +1,248 @@
+"""One interpreter's models, one after the other: what is set to nothing before each, loops, the budget, places."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from modlint.graph import Site
+from modlint.interpreter.conditions import ALWAYS
+from modlint.interpreter.frames import Loop
+from modlint.interpreter.machine import GiveUp, State
+from modlint.interpreter.values import DictObj, IterObj, ListObj, Sym, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modlint.catalogue import Catalogue, Entry
+    from modlint.catalogue.entries import Wrapper
+    from modlint.graph import State as StateClass
+    from modlint.interpreter.frames import Frame, Run
+    from modlint.interpreter.tracking import RawUse
+    from modlint.interpreter.values import ModuleObj, Placement, PyModule
+    from modlint.syntax import ir
+    from modlint.syntax.tree import SourceTree
+
+BUDGET = 150_000  # steps of one model
+_LONGEST_LIST = 4096
+
+
+class Runs(State):
+    """The cells and conditions of a run, and all that one model leaves and the next must not see."""
+
+    def __init__(self, tree: SourceTree, catalogue: Catalogue) -> None:
+        super().__init__()
+        self.tree = tree
+        self.catalogue = catalogue
+        self.files: dict[str, PyModule] = {}
+        self.steps = 0
+        self.budget = BUDGET
+        self.stack: list[int] = []  # ids of the running functions
+        self.sites: list[Site | None] = []
+        self.modules: list[ModuleObj] = []  # every instance built since `begin`
+        self.unknowns: Counter[str] = Counter()
+        self.without_entry: Counter[str] = Counter()
+        self.run: Run | None = None
+        self.depth = 0
+        self.counting = False
+        self.uses: list[RawUse] = []
+        self.orders = 0
+        self.weight = 1
+        self.loops: list[Loop] = []
+        self.loop_floor = 0
+        self.checkpointed: Site | None = None
+        self.kept: dict[int, dict[str, None]] = {}
+        self.drawing: set[int] = set()
+        self.assumed: dict[int, bool] = {}
+        self.placed: dict[tuple[int, Site, int, str], int] = {}
+        self.repeats: dict[int, Site] = {}
+        self.listed: dict[int, Placement] = {}
+        self.cue = ""
+        self.meant_shared: dict[int, str] = {}
+        self.plain: dict[int, bool] = {}  # functions by id: whether calls in forward can be skipped
+        self._entries: dict[str, Entry | None] = {}
+        self._wrappers: dict[str, Wrapper | None] = {}
+        self.evaluated: dict[int, bool] = {}  # classes by id: whether some method changes attributes by the mode
+        self.resolving: set[tuple[str, str]] = set()
+        self.states: dict[Any, StateClass] = {}  # what the catalogue said of a class with given arguments
+        self._cues: dict[int, tuple[ir.Expr, str]] = {}
+        self.updated: tuple[str, str] | None = None  # the attribute that the running assignment updates
+        self.asked_training = False
+        self.open_defaults = 0  # the class whose constructor's flags are open, because others build it
+        self.kept_eval: dict[int, dict[str, None]] = {}
+        self.evaluating = False
+
+    # -- runs ----------------------------------------------------------------------------------------------------
+
+    def begin(self, budget: int) -> None:
+        """Forget what the last model left, so that the next one does not depend on it."""
+        self.undo(0)
+        self.pending.clear()
+        self.pc = ALWAYS
+        self.conds.clear()
+        self._literals.clear()
+        self._equalities.clear()
+        self._symbols.clear()
+        self._drawn.clear()
+        self._assumed.clear()
+        self._configured.clear()
+        self.steps, self.budget = 0, budget
+        self.narrowed = False
+        self.stack.clear()
+        self.sites.clear()
+        self.modules = []
+        self.unknowns = Counter()
+        self.without_entry = Counter()
+        self.run, self.depth, self.counting = None, 0, False
+        self.uses, self.orders, self.weight = [], 0, 1
+        self.loops, self.loop_floor = [], 0
+        self.checkpointed = None
+        self.kept, self.drawing = {}, set()
+        self.placed, self.repeats, self.listed = {}, {}, {}
+        self.cue, self.meant_shared, self.updated = "", {}, None
+        self.asked_training, self.kept_eval, self.evaluating, self.open_defaults = False, {}, False, 0
+
+    def suspend(self) -> tuple[Any, ...]:
+        """Set the present run aside, to run the top level of a file."""
+        saved = (
+            self.journal,
+            self.pending,
+            self.pc,
+            self.steps,
+            self.budget,
+            self.stack,
+            self.run,
+            self.depth,
+            self.counting,
+            self.weight,
+            self.loops,
+            self.loop_floor,
+            self.checkpointed,
+            self.modules,
+        )
+        self.journal, self.pending, self.pc, self.steps, self.budget, self.stack = [], [], ALWAYS, 0, BUDGET, []
+        self.run, self.depth, self.counting, self.weight = None, 0, False, 1
+        self.loops, self.loop_floor, self.checkpointed = [], 0, None
+        self.modules = []
+        return saved
+
+    def resume(self, saved: tuple[Any, ...]) -> None:
+        """Go on with the run that was set aside; what the top level did stays."""
+        (
+            self.journal,
+            self.pending,
+            self.pc,
+            self.steps,
+            self.budget,
+            self.stack,
+            self.run,
+            self.depth,
+            self.counting,
+            self.weight,
+            self.loops,
+            self.loop_floor,
+            self.checkpointed,
+            self.modules,
+        ) = saved
+
+    def tick(self) -> None:
+        """One step of the budget. Raises GiveUp when it is spent."""
+        self.steps += 1
+        if self.steps > self.budget:
+            raise GiveUp("gave up: step budget")
+
+    def note(self, reason: str) -> None:
+        """Count a reason for which something is unknown."""
+        self.unknowns[reason] += 1
+
+    def unknown(self, reason: str, taint: int = 0) -> Sym:
+        """A value of which nothing is known; a reason that says the analysis gave up is counted."""
+        if reason.startswith("gave up"):
+            self.note(reason)
+        return super().unknown(reason, taint)
+
+    @contextmanager
+    def looping(self, number: int, known: bool, by: bool = False) -> Iterator[Loop]:
+        """Within: the body of a loop; uses in it are lower bounds when its trip count is not known."""
+        loop = Loop(number, known, by)
+        self.loops.append(loop)
+        try:
+            yield loop
+        finally:
+            self.loops.pop()
+
+    def rounds(self) -> int:
+        """How often the body of the innermost loop under way runs, all loops around it taken together."""
+        return math.prod(loop.rounds for loop in self.loops)
+
+    @contextmanager
+    def weighted(self, times: int) -> Iterator[None]:
+        """Within: every use stands for `times` of them."""
+        before = self.weight
+        self.weight = before * times
+        try:
+            yield
+        finally:
+            self.weight = before
+
+    def next_order(self) -> int:
+        """The number of the next use."""
+        self.orders += 1
+        return self.orders - 1
+
+    def nesting(self, obj: ModuleObj) -> int:
+        """How many executions of `obj` are under way."""
+        count, run = 0, self.run
+        while run is not None:
+            count += run.obj is obj
+            run = run.parent
+        return count
+
+    def release(self, path: str) -> None:
+        """Forget a file; it is run anew when it is next needed. Right only while no other file has looked it up."""
+        self.files.pop(path, None)
+        self._cues.clear()
+
+    def site(self, frame: Frame, number: int) -> Site:
+        """The place of a numbered node."""
+        sites = frame.module.sites
+        found = sites.get(number)
+        if found is None:
+            found = sites[number] = Site(frame.module.path, number)
+        return found
+
+    # -- lists, dicts, iterators ---------------------------------------------------------------------------------
+
+    def new_list(self, items: Value, kind: str = "list") -> ListObj:
+        """A list, set or deque. One that grows beyond measure is a list of unknown items."""
+        return ListObj(self.fresh(), self.bounded(items), kind)
+
+    def bounded(self, items: Value) -> Value:
+        """Items, unless there are too many to follow."""
+        too_many = type(items) is tuple and len(items) > _LONGEST_LIST
+        return self.unknown("gave up: a very long list") if too_many else items
+
+    def new_dict(self, items: dict[Any, Value], is_open: bool = False) -> DictObj:
+        """A dict."""
+        return DictObj(self.fresh(), items, is_open)
+
+    def new_iter(self, items: tuple[Value, ...], endless: bool = False) -> IterObj:
+        """An iterator over known items."""
+        return IterObj(self.fresh(), items, endless)
+
+    def assumed_range(self, items: tuple[Value, ...], by: bool = False) -> IterObj:
+        """An iterator whose number of items is an assumption; `by`: the model's constructor arguments decide it."""
+        made = IterObj(self.fresh(), items)
+        self.assumed[made.id] = by
+        return made
+
+    def configures(self, source: Value) -> bool:
+        """Whether constructor arguments that are not known decide how many items an iterable has."""
+        source = self.live(source)
+        if isinstance(source, IterObj):
+            return self.assumed.get(source.id, False)
+        if isinstance(source, ListObj):
+            source = source.cells["items"]
+        return type(source) is Sym and source.configured
