@@ -40,22 +40,34 @@ def examples(fixture: oracle.Fixture) -> list[tuple[torch.nn.Module, Inputs, Liv
 
 
 def counted(model: torch.nn.Module, inputs: Inputs) -> Counter[str]:
-    """Executions by path: every forward, called by whatever way, is wrapped on its instance."""
+    """Executions by path: every forward, called by whatever way, is wrapped on its instance and on its class."""
     counts: Counter[str] = Counter()
-    for path, module in model.named_modules():
-        if "parametrizations" not in path.split("."):
-            vars(module)["forward"] = wrapped(module.forward, path or ".", counts)
-    model.train()
-    model(*inputs.args, **inputs.named)
+    running: list[torch.nn.Module] = []
+    paths = {id(m): path or "." for path, m in model.named_modules() if "parametrizations" not in path.split(".")}
+
+    def wrapped(forward: Any, *of: torch.nn.Module) -> Any:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            module = of[0] if of else args[0]
+            if id(module) not in paths or (not of and any(one is module for one in running)):
+                return forward(*args, **kwargs)
+            counts[paths[id(module)]] += 1
+            running.append(module)
+            try:
+                return forward(*args, **kwargs)
+            finally:
+                running.pop()
+
+        return run
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in model.modules():
+            if id(module) in paths:
+                vars(module)["forward"] = wrapped(module.forward, module)
+        for cls in {type(module) for module in model.modules() if type(module).__module__.startswith("torch.nn.")}:
+            patch.setattr(cls, "forward", wrapped(cls.forward))
+        model.train()
+        model(*inputs.args, **inputs.named)
     return counts
-
-
-def wrapped(forward: Any, path: str, counts: Counter[str]) -> Any:
-    def run(*args: Any, **kwargs: Any) -> Any:
-        counts[path] += 1
-        return forward(*args, **kwargs)
-
-    return run
 
 
 def graph(seen: Pass) -> TracedGraph:
