@@ -78,6 +78,8 @@ def _blank(m: Interpreter, value: ModuleObj, site: Site | None) -> ModuleObj:
     keep = ("wrappers", "frozen", "unknown-children", "unknown-class")
     made.facts = {key: fact for key, fact in value.facts.items() if key in keep}
     m.modules.append(made)
+    if value.id in m.meant_shared:
+        m.meant_shared[made.id] = m.meant_shared[value.id]
     if value.id in m.repeats and site is None:
         m.repeats[made.id] = m.repeats[value.id]
     return made

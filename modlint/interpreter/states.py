@@ -154,7 +154,10 @@ def library_attr(m: Interpreter, obj: ModuleObj, name: str) -> Value:
         tensor = Tensor(m.fresh(), "buffer", obj, name) if writes else None
         obj.tensors[name] = tensor
         return tensor
-    if name in _PARAMETERS and obj.entry.holds is Holds.NOTHING:
+    if name in _PARAMETERS and obj.entry.holds is Holds.NOTHING and name not in obj.tensors:
+        state = _classified(m, obj)
+        if state.certain and Trait.LEARNABLE not in state.traits:
+            return None if {"affine", "elementwise_affine"} & obj.bound.keys() else MISSING
         tensor = Tensor(m.fresh(), "parameter", obj, name)
         obj.tensors[name] = tensor
         return tensor
