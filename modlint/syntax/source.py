@@ -20,6 +20,34 @@ if TYPE_CHECKING:
 _DEEP = 8000  # frames; enough for an expression nested a thousand deep
 _OPEN = 200  # brackets open at once: Python reads no more, and libcst overflows the machine's stack at some thousand
 _BRACKET = re.compile(r"[\[\](){}]")
+_LONG = 4_000  # bytes of a line from which on its operators are counted
+_CHAINED = 1_500  # operators in a row: at some thousand libcst takes minutes, or overflows the machine's stack
+_OPERATORS = (
+    b"and",
+    b"or",
+    b"+",
+    b"-",
+    b"*",
+    b"/",
+    b"|",
+    b"&",
+    b"^",
+    b"%",
+    b"@",
+    b".",
+    b"<",
+    b">",
+    b"==",
+    b"[",
+    b"(",
+    b"not",
+    b"lambda",
+    b"await",
+    b"if",
+    b"else",
+)
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+_WORDS = frozenset({"and", "or", "not", "lambda", "if", "await", "in", "is"})
 
 
 class SourceError(ModlintError):
@@ -101,6 +129,11 @@ def parse_module(path: str, data: bytes) -> libcst.Module:
     line = _too_deep(data)
     if line:
         raise SourceError(f"cannot be parsed: more than {_OPEN} brackets are open at once", path, line)
+    line = _too_long(data)
+    if line:
+        raise SourceError(
+            f"nested too deeply to analyse: over {_CHAINED} operators in a row; split the line", path, line
+        )
     try:
         return libcst.parse_module(data)
     except libcst.ParserSyntaxError as error:
@@ -136,3 +169,41 @@ def _deepest(text: str) -> int:
         depth = depth + 1 if bracket in "([{" else max(depth - 1, 0)
         deepest = max(deepest, depth)
     return deepest
+
+
+def _too_long(data: bytes) -> int:
+    """The line on which too many operators follow each other in one expression, or 0."""
+    if not _may_be_long(data.split(b"\n")):
+        return 0
+    counts, row = [0], 1
+    before = tokenize.ENCODING
+    try:
+        for token in tokenize.tokenize(io.BytesIO(data).readline):
+            row = token.start[0]
+            if token.string in _CLOSING and len(counts) > 1:
+                counts.pop()
+            if token.type == tokenize.NEWLINE or token.string in (",", ";"):
+                counts[-1] = 0
+            elif token.type == tokenize.OP or token.string in _WORDS or token.type == before == tokenize.STRING:
+                counts[-1] += 1
+            if token.string in _OPENING:
+                counts.append(0)
+            before = token.type
+            if counts[-1] > _CHAINED:
+                return row
+    except (tokenize.TokenError, SyntaxError):
+        return 0  # libcst says what is wrong
+    return 0
+
+
+def _may_be_long(lines: list[bytes]) -> bool:
+    """Whether some line, or some run of lines that begin or end with operators, is very long."""
+    run = 0
+    for line in lines:
+        if len(line) > _LONG:
+            return True
+        text = line.strip()
+        run = run + 1 if text.startswith(_OPERATORS) or text.endswith(_OPERATORS) else 0
+        if run > _CHAINED:
+            return True
+    return False

@@ -58,6 +58,33 @@ def test_brackets_deeper_than_python_reads_are_ml901(kind: str) -> None:
     assert codes(f"x = {before * 5_000}{inside}{after * 5_000}\n") == {"ML901"}
 
 
+_CHAINS = [
+    "lambdas",
+    "attributes",
+    "subscripts",
+    "call chains",
+    "sums",
+    "comparisons",
+    "conjunctions",
+    "powers",
+    "nots",
+]
+
+
+@pytest.mark.parametrize("between", [pytest.param(" ", id="on one line"), pytest.param("\n", id="on many lines")])
+@pytest.mark.parametrize("kind", _CHAINS)
+def test_chains_longer_than_libcst_reads_are_ml901(kind: str, between: str) -> None:
+    """libcst alone would take minutes or overflow the machine's stack."""
+    before, inside, after = (part and f"{part}{between}" for part in _NESTED[kind])
+    assert codes(f"x = ({before * 20_000}{inside}{after * 20_000})\n") == {"ML901"}
+
+
+def test_a_long_line_of_short_expressions_is_read() -> None:
+    table = "table = [" + "1 + 2 * 3, " * 3_000 + "]\n"
+    code, row = FINDING
+    assert lint_text(MODEL.replace("import torch\n", f"import torch\n{table}")) == [(code, row + 1)]
+
+
 def test_brackets_in_strings_are_not_nested() -> None:
     smileys = "import torch\nopen = [\n" + "    ':-(', '[', '{',  # ((\n" * 300 + "]\n"
     code, row = FINDING
