@@ -18,6 +18,7 @@ from modlint.interpreter.values import (
     BoundV,
     CallArgs,
     Choice,
+    ClassV,
     DictObj,
     ExtMethod,
     ExtV,
@@ -25,6 +26,7 @@ from modlint.interpreter.values import (
     ListObj,
     ModuleObj,
     Obj,
+    PartialV,
     Placement,
     Sym,
     Tensor,
@@ -137,7 +139,26 @@ def _keep_children(m: Interpreter, obj: ModuleObj, named: dict[str, Any], args: 
 
 
 def register(m: Interpreter, obj: ModuleObj, name: str, value: Value, place: Placement | None) -> None:
-    """Put a child into a slot."""
+    """Put a child into a slot, which takes modules only: where a value may be a class instead, that path ends."""
+    if not all(_fits(m, one) for one in m.possible(value)):
+        value = m.split(value, lambda v: _fitting(m, v)) if _holds_module(value) else m.unknown("no module in a slot")
+    _put(m, obj, name, value, place)
+
+
+def _fits(m: Interpreter, value: Value) -> bool:
+    """False for what is surely no module: a class, a function."""
+    if isinstance(value, ExtV):
+        return m.entry(value.dotted) is None
+    return not isinstance(value, ClassV | FuncV | BoundV | PartialV)
+
+
+def _fitting(m: Interpreter, value: Value) -> Value:
+    if not _fits(m, value):
+        raise Dead  # TypeError
+    return value
+
+
+def _put(m: Interpreter, obj: ModuleObj, name: str, value: Value, place: Placement | None) -> None:
     if place is None:
         place = m.list_placement(value)
     if place is not None:
@@ -152,7 +173,7 @@ def set_module_attr(
     if _holds_module(value):
         if name in obj.cells:
             m.set(obj.cells, name, MISSING)
-        register(m, obj, name, value, place)
+        _put(m, obj, name, value, place)
         return
     if isinstance(value, Tensor) and value.owner is None:
         value.owner, value.name = obj, name
