@@ -149,11 +149,11 @@ class Watch:
 
         def counted(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             def run(target: nn.Module) -> Any:
-                watch._pending = target
+                before, watch._pending = watch._pending, target  # a hook calls within a call that waits
                 try:
                     return call(target, *args, **kwargs)
                 finally:
-                    watch._pending = None
+                    watch._pending = before
 
             return watch.execute(module, run)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modlint.catalogue.entries import Holds
-from modlint.interpreter import classes, effects
+from modlint.interpreter import classes, effects, hooks
 from modlint.interpreter.iteration import iterate
 from modlint.interpreter.modules import (
     fill,
@@ -209,7 +209,7 @@ def _requires_grad(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) ->
 
 
 def _forward(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    return run_forward(m, obj, args)
+    return run_forward(m, obj, args, hooked=name == "__call__")
 
 
 def _get_submodule(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
@@ -370,8 +370,8 @@ _MODULE: dict[str, Callable[..., Value]] = {
     "compile": _data,
     "zero_grad": _data,
     "extra_repr": _data,
-    "register_forward_hook": _data,
-    "register_forward_pre_hook": _data,
+    "register_forward_hook": hooks.register,
+    "register_forward_pre_hook": hooks.register,
     "register_full_backward_hook": _data,
     "register_load_state_dict_post_hook": _data,
     "_register_load_state_dict_pre_hook": _data,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from modlint.catalogue import UNKNOWN
 from modlint.catalogue.entries import Forward, Holds
-from modlint.interpreter import classes, tracking
+from modlint.interpreter import classes, hooks, tracking
 from modlint.interpreter.frames import Run
 from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.machine import TRIPS, Dead
@@ -209,18 +209,21 @@ def call_module(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Value:
     return run_forward(m, obj, args)
 
 
-def run_forward(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Value:
-    """What nn.Module.__call__ does: the instance's own forward, the class's, or the library's."""
+def run_forward(m: Interpreter, obj: ModuleObj, args: CallArgs, hooked: bool = True) -> Value:
+    """What nn.Module.__call__ does: the instance's own forward, the class's, or the library's; hooks before and after.
+
+    A direct call of forward is not `hooked`.
+    """
     own = obj.cells.get("forward", MISSING)
     if own is not MISSING:
-        return m.split(own, lambda f: run_module(m, obj, f, args))
+        return m.split(own, lambda f: run_module(m, obj, f, args, hooked))
     owner, forward = classes.find(obj.cls, "forward")
     if isinstance(owner, ExtV) and m.entry(owner.dotted) is None:
         forward = classes.find_any(obj.cls, "forward")
-    return run_module(m, obj, forward, args)
+    return run_module(m, obj, forward, args, hooked)
 
 
-def run_module(m: Interpreter, obj: ModuleObj, forward: Value, args: CallArgs) -> Value:
+def run_module(m: Interpreter, obj: ModuleObj, forward: Value, args: CallArgs, hooked: bool = False) -> Value:
     """One execution: recorded, then followed if its source is known."""
     if m.nesting(obj) >= 3 or m.depth >= NESTED:
         m.note("gave up: recursion")
@@ -229,18 +232,25 @@ def run_module(m: Interpreter, obj: ModuleObj, forward: Value, args: CallArgs) -
     m.depth += 1
     try:
         with tracking.running(m, run):
-            if forward is MISSING or forward is None:
-                result = library_forward(m, obj, args)
-            elif isinstance(forward, FuncV):
-                result = m.call(forward, args._replace(args=(obj, *args.args), places=(None, *args.places)))
-            elif isinstance(forward, BoundV) and isinstance(forward.func, FuncV):
-                whole = args._replace(args=(forward.receiver, *args.args), places=(None, *args.places))
-                result = m.call(forward.func, whole)
-            else:
-                result = m.call(forward, args)
+            if hooked:
+                args = hooks.before(m, obj, args)
+            result = stamped(m, _run_code(m, obj, forward, args), run.order)
+            if hooked:
+                result = stamped(m, hooks.after(m, obj, args, result), run.order)
     finally:
         m.depth -= 1
-    return stamped(m, result, run.order)
+    return result
+
+
+def _run_code(m: Interpreter, obj: ModuleObj, forward: Value, args: CallArgs) -> Value:
+    if forward is MISSING or forward is None:
+        return library_forward(m, obj, args)
+    if isinstance(forward, FuncV):
+        return m.call(forward, args._replace(args=(obj, *args.args), places=(None, *args.places)))
+    if isinstance(forward, BoundV) and isinstance(forward.func, FuncV):
+        whole = args._replace(args=(forward.receiver, *args.args), places=(None, *args.places))
+        return m.call(forward.func, whole)
+    return m.call(forward, args)
 
 
 def run_method(m: Interpreter, obj: ModuleObj, func: FuncV, args: CallArgs) -> Value:
