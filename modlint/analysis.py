@@ -70,7 +70,7 @@ class FileResult:
     judged: tuple[Judged, ...] = ()
     reused_at: tuple[Site, ...] = ()  # places of reused instances, in files that have directives
     counts: Counts = Counts()
-    read: tuple[tuple[str, str | None], ...] = ()  # name and digest of every file that was looked at
+    read: tuple[tuple[str, str | None, str | None], ...] = ()  # files that were looked at: name, digest and meaning
     asked: tuple[tuple[str, tuple[str, ...]], ...] = ()  # names, and which files mention them
     fault: str = ""
 
@@ -160,7 +160,7 @@ class Analyst:
             result.judged,
             result.reused_at,
             result.counts,
-            tuple((name, self._sources.digest(name)) for name in self._tree.behind(file)),
+            tuple((n, self._sources.digest(n), self._sources.meaning(n)) for n in self._tree.behind(file)),
             tuple((name, summary(files)) for name, files in self._asked.items()),
             result.fault,
         )
@@ -235,7 +235,7 @@ def summary(files: tuple[str, ...]) -> tuple[str, ...]:
 
 def is_current(result: FileResult, sources: Sources, mentions: Mentions) -> bool:
     """Whether everything that a cached result depends on is as it was."""
-    return all(sources.digest(name) == digest for name, digest in result.read) and all(
+    return all(sources.is_same(*read) for read in result.read) and all(
         summary(mentions.of(name)) == files for name, files in result.asked
     )
 

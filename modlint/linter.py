@@ -123,7 +123,7 @@ def analysed(sources: Sources, linted: list[str], request: Request, selected: fr
     rows = sources.cache.all(_RESULT)
     cached = {file: rows[file][1] for file in linted if file in rows and rows[file][0] == stamp}
     known = {file: result for file, blob in cached.items() if isinstance(result := loads(blob), FileResult)}
-    changed = [f for f, result in known.items() if any(sources.digest(n) != d for n, d in result.read)]
+    changed = [f for f, result in known.items() if not all(sources.is_same(*read) for read in result.read)]
     for file in changed:
         del known[file]
     prepare_all(sources, [file for file in linted if file not in known], request.jobs)
@@ -283,6 +283,6 @@ def watched(
 ) -> tuple[str, ...]:
     """Every path whose change could change the report, for a later run to look at."""
     config = request.config
-    read = {sources.path(name) for result in results for name, _ in result.read}
+    read = {sources.path(name) for result in results for name, *_ in result.read}
     configured = [os.path.join(config.root, "pyproject.toml"), *config.states, *config.search_path]
     return tuple(sorted({*found.files, *around.files, *found.watched, *around.watched, *read, *configured}))

@@ -69,6 +69,7 @@ class Sources:
         self.unreadable: dict[str, Unreadable] = {}
         self._blobs = {} if blobs is None else blobs  # pickled representations of this run
         self._digests: dict[str, str | None] = {}
+        self._meanings: dict[str, str | None] = {}
         self._seen: dict[str, tuple[str, bytes]] | None = None
         self._edited: dict[str, PieceParser] | None = None
 
@@ -141,6 +142,28 @@ class Sources:
             self.fresh.append((_SEEN, path, signatures_of([path])[0], digest.encode("ascii")))
         return digest
 
+    def meaning(self, name: str) -> str | None:
+        """A hash of what a file means to the models that read it: comments and layout are no part of it.
+
+        Of a file with suppressions or marks, whose comments count, it is the digest.
+        """
+        if name not in self._meanings:
+            self._meanings[name] = self._meant(name)
+        return self._meanings[name]
+
+    def _meant(self, name: str) -> str | None:
+        from modlint.syntax.suppressions import might_have_directives
+
+        try:
+            blob = None if might_have_directives(self.source(name)) else self._blobs.get(name) or self.prepare(name)
+        except (OSError, ModlintError):
+            blob = None
+        return self.digest(name) if blob is None else digest_of(blob)
+
+    def is_same(self, name: str, digest: str | None, meaning: str | None) -> bool:
+        """Whether a file means what it meant when it had this digest and this meaning."""
+        return self.digest(name) == digest or self.meaning(name) == meaning
+
     def representation(self, name: str) -> FileIR | None:
         """The file as the interpreter runs it; None, with the reason in `unreadable`, when it cannot be read."""
         blob = self._blobs.get(name) or self.cache.get(_REPRESENTATION, name, self._stamp(name))
@@ -209,7 +232,7 @@ class Sources:
 
     def forget(self, name: str) -> None:
         """Read a file anew when it is next asked for."""
-        for known in (self._digests, self._blobs, self.unreadable):
+        for known in (self._digests, self._meanings, self._blobs, self.unreadable):
             known.pop(name, None)
         if self._edited is not None and name not in self.setup.overlays:
             self._edited.pop(name, None)

@@ -354,5 +354,5 @@ class FileIR(NamedTuple):
 
     path: str
     body: Block
-    mentions: frozenset[str]
-    calls: frozenset[str]
+    mentions: dict[str, None]  # in order, so that the same source is the same bytes in every process
+    calls: dict[str, None]

@@ -91,7 +91,7 @@ class PieceParser:
                 piece.number, piece.row = lowerer.count, row
                 body += lowerer.statements(piece.module.body)
                 row += piece.text.count(b"\n")
-        return FileIR(path, tuple(body), frozenset(lowerer.mentions), frozenset(lowerer.calls))
+        return FileIR(path, tuple(body), dict.fromkeys(sorted(lowerer.mentions)), dict.fromkeys(sorted(lowerer.calls)))
 
 
 def pieces_of(data: bytes) -> Iterator[bytes]:

@@ -76,7 +76,7 @@ def parse_source(path: str, data: bytes) -> FileIR:
         tree = parse_module(path, data)
         lowerer = Lowerer()
         body = lowerer.statements(tree.body)
-    return FileIR(path, body, frozenset(lowerer.mentions), frozenset(lowerer.calls))
+    return FileIR(path, body, dict.fromkeys(sorted(lowerer.mentions)), dict.fromkeys(sorted(lowerer.calls)))
 
 
 def locate(data: bytes, numbers: Iterable[int]) -> dict[int, Span]:

@@ -15,7 +15,7 @@ import pytest
 
 from cli.conftest import NOISY, SILENT, TIED
 from cli.test_app import imported_by
-from modlint import cache
+from modlint import analysis, cache
 from modlint.cache import Cache, loads, run_key
 
 if TYPE_CHECKING:
@@ -119,6 +119,27 @@ def test_one_changed_file_is_read_anew_and_the_others_are_not(
     (project / "src" / "net.py").write_text(NOISY + "\n")
     run("src")
     assert parsed == ["src/net.py"]
+
+
+def test_a_comment_in_an_imported_file_changes_nothing_for_those_that_import_it(
+    project: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    norm = "import torch.nn as nn\n\n\ndef norm():\n    return nn.BatchNorm2d(8)\n"
+    (project / "src" / "__init__.py").touch()
+    (project / "src" / "parts.py").write_text(norm)
+    (project / "src" / "user.py").write_text(
+        NOISY.replace("nn.BatchNorm2d(8)", "norm()") + "\n\nfrom .parts import norm\n"
+    )
+    before = run("src").out
+    judged = []
+    real = analysis.Analyst.analyse
+    monkeypatch.setattr(analysis.Analyst, "analyse", lambda self, file: judged.append(file) or real(self, file))
+    (project / "src" / "parts.py").write_text("# Norms.\n\n" + norm.replace("(8)", "( 8 )  # of eight"))
+    assert run("src").out == before
+    assert judged == []
+    (project / "src" / "parts.py").write_text(norm.replace("(8)", "(16)"))
+    run("src")
+    assert judged == ["src/parts.py", "src/user.py"]
 
 
 def test_findings_depend_on_imported_files(project: Path, run: Callable[..., Done]) -> None:
