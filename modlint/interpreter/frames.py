@@ -74,13 +74,22 @@ class Loop:
 class Run:
     """One execution of a module: its order among the uses, and the run that it happens inside."""
 
-    __slots__ = ("checkpointed", "obj", "order", "parent")
+    __slots__ = ("checkpointed", "obj", "order", "parent", "wrote")
 
     def __init__(self, order: int, obj: ModuleObj, parent: Run | None, checkpointed: Site | None) -> None:
         self.order = order
         self.obj = obj
         self.parent = parent
         self.checkpointed = checkpointed
+        self.wrote: set[str] = set()  # attributes of `obj` that it gave values made from data
+
+    @property
+    def outermost(self) -> Run:
+        """The execution of the whole model that this one is part of."""
+        run = self
+        while run.parent is not None:
+            run = run.parent
+        return run
 
     def of(self, obj: ModuleObj) -> Run | None:
         """The innermost execution of `obj` among this run and those around it."""

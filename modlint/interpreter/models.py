@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from modlint.interpreter import classes, module_api
+from modlint.interpreter import classes, module_api, tracking
 from modlint.interpreter.build import build
 from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.interpreter import BUDGET, Interpreter
@@ -164,6 +164,7 @@ class Analysis:
             m.pc = ALWAYS
             m.run, m.depth = None, 0
             self._attempt(lambda: _call(m, root, entry))
+        tracking.settle(m)
         if m.asked_training and any(m.writes_in_eval(obj.cls) for obj in _reached(m, root)):
             self._evaluate(root, entry)
         self._run |= {use.obj.cls.id for use in m.uses if isinstance(use.obj.cls, ClassV)}
@@ -189,6 +190,7 @@ class Analysis:
             self._attempt(lambda: _call(m, root, entry))
             if _written(m, root) == before:
                 break
+        tracking.settle(m)
         for obj in _reached(m, root):
             m.set(obj.cells, "training", MISSING)
         m.evaluating = False

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from modlint.catalogue.entries import Wrapper
     from modlint.graph import State as StateClass
     from modlint.interpreter.frames import Frame, Run
-    from modlint.interpreter.tracking import RawUse
+    from modlint.interpreter.tracking import Crossing, RawUse
     from modlint.interpreter.values import ModuleObj, Placement, PyModule
     from modlint.syntax import ir
     from modlint.syntax.tree import SourceTree
@@ -55,6 +55,8 @@ class Runs(State):
         self.checkpointed: Site | None = None
         self.kept: dict[int, dict[str, None]] = {}
         self.drawing: set[int] = set()
+        self.crossings: list[Crossing] = []
+        self.saved: list[tuple[ModuleObj, str]] = []  # what forward assigned, of what the checkpoint saves
         self.assumed: dict[int, bool] = {}
         self.placed: dict[tuple[int, Site, int, str], int] = {}
         self.repeats: dict[int, Site] = {}
@@ -100,6 +102,7 @@ class Runs(State):
         self.loops, self.loop_floor = [], 0
         self.checkpointed = None
         self.kept, self.drawing = {}, set()
+        self.crossings, self.saved = [], []
         self.placed, self.repeats, self.listed = {}, {}, {}
         self.cue, self.meant_shared, self.updated = "", {}, None
         self.asked_training, self.kept_eval, self.evaluating, self.open_defaults = False, {}, False, 0

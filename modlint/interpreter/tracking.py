@@ -72,6 +72,15 @@ class Written(NamedTuple):
     new: bool = False
 
 
+class Crossing(NamedTuple):
+    """One execution of `obj` read what another one had written to an attribute, or updated it."""
+
+    obj: ModuleObj
+    name: str
+    reader: Run
+    writer: Run
+
+
 def record(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Run:
     """Note a use of `obj` and return its execution."""
     order = m.next_order()
@@ -133,7 +142,31 @@ def read_attr(m: Interpreter, obj: ModuleObj, name: str) -> None:
                 m.keeps(obj, name)
             m.set(obj.meta, name, Written(None, 0))
         elif (one.carried or writer is not reader) and not (one.new and _hands_over(m, obj, name)):
-            m.keeps(obj, name)
+            if one.carried:
+                m.keeps(obj, name)
+            else:
+                m.crossings.append(Crossing(obj, name, reader, writer))
+
+
+def settle(m: Interpreter) -> None:
+    """Tell state that is kept from state that one use leaves for another, after all that is to be run has run.
+
+    Handed over is what some uses only write and others only read, each after a write of the same forward: a norm that
+    is undone later. An instance for each use would break it.
+    """
+    for obj in {one.obj.id: one.obj for one in m.crossings}.values():
+        mine = [one for one in m.crossings if one.obj is obj]
+        names, readers = {one.name for one in mine}, {one.reader for one in mine}
+        handed = not any(reader.wrote & names for reader in readers) and all(
+            one.writer not in readers and one.writer.outermost is one.reader.outermost for one in mine
+        )
+        for one in () if handed else mine:
+            m.keeps(obj, one.name)
+        if handed:
+            m.saved = [(owner, name) for owner, name in m.saved if owner is not obj or name not in names]
+    for obj, name in m.saved:
+        m.keeps(obj, name)
+    m.crossings, m.saved = [], []
 
 
 def _hands_over(m: Interpreter, obj: ModuleObj, name: str) -> bool:
@@ -166,6 +199,8 @@ def _note_write(m: Interpreter, obj: ModuleObj, name: str, taint: int, update: b
     """Remember a write, and what became of what an earlier execution of the same module wrote."""
     now = None if m.run is None else m.run.of(obj)
     carried = lost = False
+    if now is not None and taint:
+        now.wrote.add(name)
     absent = "." not in name and name not in obj.cells and name not in obj.tensors
     new = absent and classes.find_any(obj.cls, name) is MISSING
     if name in obj.meta:
@@ -189,7 +224,10 @@ def wrote_attr(m: Interpreter, obj: ModuleObj, name: str, value: Value, update: 
     _note_write(m, obj, name, taint, update)
     tensor = obj.tensors.get(name)
     if isinstance(tensor, Tensor) and (tensor.persistent or tensor.kind == "parameter") and taint:
-        m.keeps(obj, name)
+        if taint & STATE:
+            m.keeps(obj, name)
+        else:
+            m.saved.append((obj, name))
 
 
 def write_tensor(m: Interpreter, tensor: Tensor, taint: int, update: bool) -> None:
