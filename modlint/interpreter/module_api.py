@@ -9,11 +9,13 @@ from modlint.interpreter import classes, effects, hooks
 from modlint.interpreter.iteration import iterate
 from modlint.interpreter.modules import (
     fill,
+    library_forward,
     list_like,
     new_container,
     register,
     replace_children,
     run_forward,
+    run_module,
     set_module_attr,
     update_dict,
 )
@@ -209,7 +211,11 @@ def _requires_grad(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) ->
 
 
 def _forward(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    return run_forward(m, obj, args, hooked=name == "__call__")
+    if name == "__call__":
+        return run_forward(m, obj, args)
+    if m.run is not None and m.run.of(obj) is not None:
+        return library_forward(m, obj, args)  # the old forward, from within the one that replaced it
+    return run_module(m, obj, MISSING, args)
 
 
 def _get_submodule(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:

@@ -216,7 +216,7 @@ def run_forward(m: Interpreter, obj: ModuleObj, args: CallArgs, hooked: bool = T
     """
     own = obj.cells.get("forward", MISSING)
     if own is not MISSING:
-        return m.split(own, lambda f: run_module(m, obj, f, args, hooked))
+        return m.split(own, lambda f: run_module(m, obj, PartialV(f, (), {}), args, hooked))
     owner, forward = classes.find(obj.cls, "forward")
     if isinstance(owner, ExtV) and m.entry(owner.dotted) is None:
         forward = classes.find_any(obj.cls, "forward")
@@ -247,9 +247,6 @@ def _run_code(m: Interpreter, obj: ModuleObj, forward: Value, args: CallArgs) ->
         return library_forward(m, obj, args)
     if isinstance(forward, FuncV):
         return m.call(forward, args._replace(args=(obj, *args.args), places=(None, *args.places)))
-    if isinstance(forward, BoundV) and isinstance(forward.func, FuncV):
-        whole = args._replace(args=(forward.receiver, *args.args), places=(None, *args.places))
-        return m.call(forward.func, whole)
     return m.call(forward, args)
 
 
