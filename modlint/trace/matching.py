@@ -37,14 +37,18 @@ class Pair:
 def pairs_of(static: UseGraph, traced: TracedGraph, place: Callable[[Place], Location]) -> list[Pair]:
     """Every traced instance that the static pass knows: by path, else by the place of its creation alone.
 
-    `place` locates what either graph says, with names of files in one form.
+    `place` locates what either graph says, with names of files in one form. Where the source allows several instances
+    at a path (`nn.Identity() if ... else nn.Dropout(p)`), it is the one of the class that the trace found there.
     """
-    by_path = {slot.path: instance for instance in static.instances() for slot in instance.slots}
+    by_path: dict[str, list[Instance]] = {}
+    for instance in static.instances():
+        for slot in instance.slots:
+            by_path.setdefault(slot.path, []).append(instance)
     by_place = _by_creation(static, place)
     theirs = _by_creation(traced, place)
     found = []
     for instance in traced.instances():
-        match = next((by_path[slot.path] for slot in instance.slots if slot.path in by_path), None)
+        match = _at_path([one for slot in instance.slots for one in by_path.get(slot.path, ())], instance)
         if match is None and instance.created is not None:
             created = place(instance.created)
             if len(by_place.get(created, ())) == 1 and len(theirs[created]) == 1:
@@ -52,6 +56,12 @@ def pairs_of(static: UseGraph, traced: TracedGraph, place: Callable[[Place], Loc
         if match is not None:
             found.append(_pair(static, traced, match, instance))
     return found
+
+
+def _at_path(candidates: list[Instance], traced: Instance) -> Instance | None:
+    """The candidate of the same class; else the first one, for the passes then disagree."""
+    name = traced.type.rpartition(".")[2]
+    return next((one for one in candidates if one.type.rpartition(".")[2] == name), next(iter(candidates), None))
 
 
 def _by_creation(graph: UseGraph, place: Callable[[Place], Location]) -> dict[Location, list[Instance]]:
