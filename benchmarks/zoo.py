@@ -6,7 +6,7 @@
 
 `run` traces a family and appends a line a model to results/zoo-FAMILY.jsonl; what has a line is skipped, so that it
 can be stopped and started again. The graphs go into the folder GRAPHS. `static` reads them from there and compares them
-with the static pass; it writes results/static-FAMILY.jsonl anew. `table` prints both as Markdown.
+with the static pass; it adds to results/static-FAMILY.jsonl what has no line there. `table` prints both as Markdown.
 
 Needs torch (CPU) and, each with `pip install --no-deps`: torchvision, timm, transformers, monai and what they import
 (safetensors, huggingface_hub, tokenizers, einops, regex, requests, pillow, ...). No weights are downloaded: models are
@@ -16,13 +16,14 @@ A torchvision whose compiled operators do not load beside this torch is given a 
 
 For each model: an independent count of executions by forward hooks; the fx pass and the recorded pass of modlint, each
 on its own; the times of both, of one plain forward and of plain `torch.fx.symbolic_trace`; then the static pass's graph
-of the same class or factory, instance by instance.
+of the same class or factory with the same arguments, instance by instance.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -35,6 +36,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -48,6 +50,8 @@ from torch import nn
 
 from modlint.catalogue import Catalogue
 from modlint.interpreter import Analysis
+from modlint.interpreter.scope import attribute, load
+from modlint.interpreter.values import CallArgs, ClassV, ExtV, Obj
 from modlint.sources import Mentions, Setup, Sources
 from modlint.syntax.tree import SourceTree
 from modlint.trace.corridor import Pass, trace_model
@@ -62,6 +66,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from modlint.graph import UseGraph
+    from modlint.interpreter.interpreter import Interpreter
+    from modlint.interpreter.values import Value
     from modlint.trace.matching import Pair
     from modlint.trace.traced import TracedGraph
 
@@ -69,6 +75,23 @@ RESULTS = Path(__file__).resolve().parent / "results"
 SECONDS = 180  # for each step of one model
 STATIC_SECONDS = 60  # for one file of the static pass
 _FAR = 40  # disagreements kept per model
+
+
+@dataclass(frozen=True)
+class Made:
+    """A model as it is built: the class or function, its arguments, and whether on the meta device where it can be."""
+
+    by: Callable[..., Any]
+    kwargs: dict[str, Any]
+    meta: bool = False
+    args: tuple[Any, ...] = ()
+
+    def __call__(self) -> nn.Module:
+        if self.meta:
+            with contextlib.suppress(RuntimeError, NotImplementedError, ValueError, TypeError), torch.device("meta"):
+                return self.by(*self.args, **self.kwargs)  # type: ignore[no-any-return]
+        return self.by(*self.args, **self.kwargs)  # type: ignore[no-any-return]
+
 
 Entry = tuple[str, "Callable[[], nn.Module]", "Callable[..., Inputs]"]  # name, builder, inputs
 
@@ -172,20 +195,12 @@ FAMILIES: dict[str, Callable[[], Iterator[Entry]]] = {
 
 
 def _on_cpu(builder: Callable[..., Any], kwargs: dict[str, Any]) -> Callable[[], nn.Module]:
-    return lambda: builder(**kwargs)
+    return Made(builder, kwargs)
 
 
 def _on_meta(builder: Callable[..., Any], kwargs: dict[str, Any]) -> Callable[[], nn.Module]:
     """Built on the meta device; on the CPU where the constructor needs values."""
-
-    def build() -> nn.Module:
-        try:
-            with torch.device("meta"):
-                return builder(**kwargs)
-        except (RuntimeError, NotImplementedError, ValueError, TypeError):
-            return builder(**kwargs)
-
-    return build
+    return Made(builder, kwargs, meta=True)
 
 
 def _image(size: int) -> Callable[[], Inputs]:
@@ -433,8 +448,8 @@ class StaticPass:
         files = sorted(str(path) for path in Path(spec.origin).resolve().parent.rglob("*.py"))
         names = tuple(os.path.relpath(file, self.root) for file in files)
         self.sources = Sources(Setup(self.root, names, None, ""))
-        tree = SourceTree(self.sources.representation, (), Mentions(self.sources).of, self.sources.exists)
-        self._analysis = Analysis(tree, Catalogue.load())
+        self._tree = SourceTree(self.sources.representation, (), Mentions(self.sources).of, self.sources.exists)
+        self._analysis = Analysis(self._tree, Catalogue.load())
         self.places = Places(self.sources, dict(zip(files, names, strict=True)))
         self._models: dict[str, Any] = {}
 
@@ -447,6 +462,64 @@ class StaticPass:
         self.places.prepare([instance.created for one in read for instance in one.instances()])
         found = [[p for p in pairs_of(g, graph, self.places) if p.reads_as or p.runs] for g in read]
         return max(found, key=lambda pairs: (len(pairs), sum(p.agrees for p in pairs)), default=[])
+
+    def configured(self, made: Made, graph: TracedGraph) -> list[Pair]:
+        """As `pairs`, of what the class or function builds of the arguments of the traced model."""
+
+        def abstract(m: Interpreter) -> CallArgs:
+            named = {key: self._abstract(m, value) for key, value in made.kwargs.items()}
+            return CallArgs(tuple(self._abstract(m, value) for value in made.args), named)
+
+        file = inspect.getsourcefile(inspect.unwrap(made.by)) or ""
+        if not file.startswith(self.root):
+            return []
+        try:
+            with _alarm(STATIC_SECONDS):
+                read = self._analysis.configured(os.path.relpath(file, self.root), made.by.__name__, abstract)
+        except Late:
+            self._analysis = Analysis(self._tree, Catalogue.load())  # what it was reading is read in part
+            raise
+        if read is None:
+            return []
+        self.places.prepare([instance.created for instance in read.graph.instances()])
+        return [p for p in pairs_of(read.graph, graph, self.places) if p.reads_as or p.runs]
+
+    def _abstract(self, m: Interpreter, value: Any) -> Value:
+        """An argument as the static pass has it: constants, containers, classes, functions, records; else unknown."""
+        if value is None or type(value) in {bool, int, float, str}:
+            return value  # type: ignore[no-any-return]
+        if type(value) is tuple:
+            return tuple(self._abstract(m, item) for item in value)
+        if type(value) is list:
+            return m.new_list(tuple(self._abstract(m, item) for item in value))
+        if type(value) is dict and all(type(key) in {str, int} for key in value):
+            return m.new_dict({key: self._abstract(m, item) for key, item in value.items()})
+        if isinstance(value, functools.partial):
+            inner = (self._abstract(m, value.func), *(self._abstract(m, arg) for arg in value.args))
+            named = {key: self._abstract(m, item) for key, item in value.keywords.items()}
+            return m.call(ExtV("functools.partial"), CallArgs(inner, named, None))
+        if inspect.isclass(value) or inspect.isfunction(value):
+            return self._named(m, value)
+        cls = self._named(m, type(value))
+        if isinstance(cls, ClassV) and not cls.is_module and hasattr(value, "__dict__"):
+            record = Obj(m.fresh(), cls)
+            record.cells.update({key: self._abstract(m, item) for key, item in vars(value).items()})
+            return record
+        return m.unknown("an argument that the comparison does not carry over")
+
+    def _named(self, m: Interpreter, value: Any) -> Value:
+        """A class or a function, by its name."""
+        if not value.__qualname__.replace(".", "").isidentifier():
+            return m.unknown("a local class or function")
+        try:
+            file = inspect.getsourcefile(value) or ""
+        except TypeError:  # a built-in one
+            file = ""
+        module = load(m, os.path.relpath(file, self.root)) if file.startswith(self.root) else None
+        if module is None:
+            return ExtV(f"{value.__module__}.{value.__qualname__}")
+        nested = "." in value.__qualname__
+        return m.unknown("a nested name") if nested else attribute(m, module, value.__name__)
 
     def _read(self, name: str) -> Any:
         """The static models of one file. Raises TimeoutError, again for every model of a file that took too long."""
@@ -465,20 +538,53 @@ def _class_of(graph: UseGraph) -> str:
     return graph.model.rpartition(".")[2]
 
 
-def compared(row: dict[str, Any], graph: TracedGraph, static: StaticPass) -> dict[str, Any]:
+def compared(row: dict[str, Any], graph: TracedGraph, static: StaticPass, entry: Entry) -> dict[str, Any]:
     """How many instances both passes know, how many of them the static pass does not see run (its reading stopped at
     something unknown, so it claims nothing), and where counts or state classes differ.
+
+    The static pass builds the model of the same arguments; where it cannot, its own graph of the class that has most
+    instances in common is compared, which may be one of another configuration (`same_arguments` is false).
     """
     try:
-        pairs = static.pairs(row["class"], row["file"], graph)
-    except Exception as error:  # a crash of the static pass is a result here
+        pairs = max((static.configured(made, graph) for made in _ways(row, entry[1])), key=len, default=[])
+        same = bool(pairs)
+        return {"same_arguments": same, **_differences(pairs or static.pairs(row["class"], row["file"], graph))}
+    except (Exception, Late) as error:  # a crash of the static pass is a result here
         return {"static_failed": _short(error)}
+
+
+def _ways(row: dict[str, Any], build: Callable[[], nn.Module]) -> list[Made]:
+    """How the traced model is made: its builder with arguments, and the constructor that this calls."""
+    ways = [build] if isinstance(build, Made) else []
+    dotted = row["file"][row["file"].rindex(f"/{row['family']}/") + 1 :].removesuffix(".py").replace("/", ".")
+    cls = getattr(importlib.import_module(dotted), row["class"], None)
+    if cls is None:
+        return ways
+    initialise = cls.__init__
+
+    @functools.wraps(initialise)
+    def noting(self: nn.Module, *args: Any, **kwargs: Any) -> None:
+        ways.append(Made(cls, dict(kwargs), args=args))
+        initialise(self, *args, **kwargs)
+
+    cls.__init__ = noting
+    try:
+        with _alarm(SECONDS):
+            build()
+    finally:
+        cls.__init__ = initialise
+    return ways[:2]
+
+
+def _differences(pairs: list[Pair]) -> dict[str, Any]:
+    """Counts and lists of one comparison."""
     unseen = [p for p in pairs if p.runs and not p.reads_as]
     wrong = [[p.traced.key, p.reads_as, p.runs] for p in pairs if not p.agrees and p.reads_as]
+    seen = [p for p in pairs if p.runs and p.reads_as and p.static.own.certain and p.traced.own.certain]
     states = [
-        [p.traced.key, p.static.own.kind.value, p.traced.own.kind.value]
-        for p in pairs
-        if p.runs and p.static.own.certain and p.traced.own.certain and p.static.own.kind is not p.traced.own.kind
+        [p.traced.key, p.static.own.kind.value, p.traced.own.kind.value, p.traced.type, p.static.type]
+        for p in seen
+        if p.static.own.kind is not p.traced.own.kind
     ]
     return {
         "pairs": len(pairs),
@@ -518,14 +624,17 @@ def run(family: str, graphs: Path, part: str, limit: int | None) -> None:
 
 
 def compare(family: str, graphs: Path) -> None:
-    """Compare the kept graphs of a family with the static pass as it is now."""
+    """Compare the kept graphs of a family with the static pass as it is now; what has a line is skipped."""
     static = StaticPass(family)
-    with (RESULTS / f"static-{family}.jsonl").open("w", encoding="utf-8") as stream:
+    entries = list(FAMILIES[family]())
+    out = RESULTS / f"static-{family}.jsonl"
+    done = {row["number"] for row in _lines(out)}
+    with out.open("a", encoding="utf-8") as stream:
         for row in _lines(RESULTS / f"zoo-{family}.jsonl"):
             kept = _pickle_of(row, graphs)
-            if "tracer" in row and kept.exists():
+            if "tracer" in row and kept.exists() and row["number"] not in done:
                 found = {"family": family, "name": row["name"], "number": row["number"]}
-                found |= compared(row, pickle.loads(kept.read_bytes()), static)
+                found |= compared(row, pickle.loads(kept.read_bytes()), static, entries[row["number"]])
                 stream.write(json.dumps(found) + "\n")
                 stream.flush()
 

@@ -87,6 +87,17 @@ class Analysis:
         m.begin(self._budget)
         return results
 
+    def configured(self, path: str, name: str, arguments: Callable[[Interpreter], CallArgs]) -> ModelResult | None:
+        """What a class or function of a file builds of given arguments; to compare with an instance that has them."""
+        m = self._m
+        m.begin(self._budget)
+        module = load(m, path)
+        if module is None:
+            return None
+        with room_for_recursion():
+            root = _one(self._attempt(lambda: m.call(attribute(m, module, name), arguments(m))))
+            return None if root is None else self._forward(root, "forward", name, False)
+
     def forget(self, path: str) -> None:
         """Run a file anew when it is next needed. Right only while no other file has looked it up."""
         self._m.release(path)
@@ -100,10 +111,8 @@ class Analysis:
         for entry in _entries(m, cls):
             m.begin(self._budget)
             m.open_defaults = cls.id if restricted else 0
-            root = self._attempt(lambda: m.call(cls, CallArgs((), {})))
-            if isinstance(root, Choice):
-                root = next((v for _, v in root.alts if isinstance(v, ModuleObj)), None)
-            if isinstance(root, ModuleObj):
+            root = _one(self._attempt(lambda: m.call(cls, CallArgs((), {}))))
+            if root is not None:
                 yield self._forward(root, entry, cls.qualname, restricted)
 
     def _is_built(self, module: PyModule, cls: ClassV) -> bool:
@@ -199,6 +208,12 @@ class Analysis:
 def interpret(tree: SourceTree, path: str, catalogue: Catalogue, *, budget: int = BUDGET) -> list[ModelResult]:
     """All models of one file. For several files of a tree, use one `Analysis`."""
     return Analysis(tree, catalogue, budget).models(path)
+
+
+def _one(built: Value) -> ModuleObj | None:
+    """The module that was built, by the first path that built one."""
+    values = (value for _, value in built.alts) if isinstance(built, Choice) else (built,)
+    return next((value for value in values if isinstance(value, ModuleObj)), None)
 
 
 def _reached(m: Interpreter, root: ModuleObj) -> list[ModuleObj]:
