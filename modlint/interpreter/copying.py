@@ -12,6 +12,7 @@ from modlint.interpreter.values import (
     ListObj,
     ModuleObj,
     Obj,
+    Placement,
     Tensor,
     Value,
 )
@@ -101,5 +102,7 @@ def shallow_copy(m: Interpreter, value: Value, site: Site | None) -> Value:
         copied.mods.update({k: v for k, v in value.mods.items() if v is not MISSING})
         copied.tensors.update(value.tensors)
         m.set(copied.facts, "shares-tensors", True)
+        if site is not None:
+            copied.places.update(dict.fromkeys(copied.mods, Placement((site,))))  # the copy is what shares them
         return copied
     return value
