@@ -293,8 +293,18 @@ def _try_paths(m: Interpreter, s: ir.Try, frame: Frame, loop: Loop | None) -> bo
         arms.append((raised, lambda h=handler: _handle(m, h, frame, loop)))  # type: ignore[misc]
         before = m.conjoin(before, m.makes(-literal))
 
+    outside = m.pc
+
     def body() -> bool:
-        return execute(m, s.body, frame, loop) and (not s.orelse or execute(m, s.orelse, frame, loop))
+        uses, exits, tried = len(m.uses), len(m.pending), m.pc
+        try:
+            if execute(m, s.body, frame, loop):
+                return not s.orelse or execute(m, s.orelse, frame, loop)
+        except Dead:
+            pass
+        if len(m.pending) == exits:  # it raises on every path, so that what ran before ran besides the handler
+            m.uses[uses:] = [use._replace(cond=outside) if use.cond is tried else use for use in m.uses[uses:]]
+        return False
 
     return branch(m, [(before, body), *arms])
 
