@@ -85,6 +85,7 @@ class _Recorder(SourceTree):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._reached: dict[str, dict[str, None]] = {}
+        self._askers: Counter[str] = Counter()  # how many files have looked up each
 
     def resolve(self, importer: str, module: str, level: int) -> str | None:
         """See SourceTree."""
@@ -96,23 +97,34 @@ class _Recorder(SourceTree):
 
     def _kept(self, importer: str, found: str | None) -> str | None:
         if found is not None:
-            self._reached.setdefault(importer, {})[found] = None
+            reached = self._reached.setdefault(importer, {})
+            if found not in reached:
+                reached[found] = None
+                self._askers[found] += 1
         return found
 
     def forget(self, file: str) -> bool:
         """Load a file anew when it is next asked for. Says whether no other file has looked it up."""
-        self._files.pop(file, None)
+        self._drop(file)
         self._isfile.pop(file, None)
-        self._reached.pop(file, None)
-        return all(file not in found for found in self._reached.values())
+        return not self._askers[file]
 
-    def release(self, file: str) -> bool:
-        """Let go of a file that no other has looked up. Says whether it was one."""
-        if any(file in found for found in self._reached.values()):
-            return False
+    def release(self, file: str, done: set[str]) -> list[str]:
+        """Let go of a file that no other has looked up, and of those in `done` that it alone looked up: their names."""
+        released: list[str] = []
+        front = [file]
+        while front:
+            name = front.pop()
+            if not self._askers[name]:
+                released.append(name)
+                front += [other for other in self._drop(name) if other in done]
+        return released
+
+    def _drop(self, file: str) -> list[str]:
         self._files.pop(file, None)
-        self._reached.pop(file, None)
-        return True
+        reached = list(self._reached.pop(file, ()))
+        self._askers.subtract(reached)
+        return reached
 
     def behind(self, file: str) -> list[str]:
         """Every file that the models of `file` may depend on, itself among them."""
@@ -132,6 +144,7 @@ class Analyst:
         """`stays`: keep every file that was run, for a next round; else only those that others need."""
         self._sources = sources
         self._stays = stays
+        self._done: set[str] = set()
         self._options = options
         self._mentions = mentions
         self._asked: dict[str, tuple[str, ...]] = {}
@@ -164,8 +177,10 @@ class Analyst:
             tuple((name, summary(files)) for name, files in self._asked.items()),
             result.fault,
         )
-        if not self._stays and self._tree.release(file):
-            models.forget(file)
+        self._done.add(file)
+        if not self._stays:
+            for name in self._tree.release(file, self._done):
+                models.forget(name)
         return complete
 
     def _judged(self, models_of: Analysis, file: str) -> FileResult:
