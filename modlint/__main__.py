@@ -19,10 +19,19 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         return status
     except KeyboardInterrupt:
         return 130
-    except OSError as error:
-        if error.filename is not None:
+    except BaseException as error:
+        if _interrupted(error):
+            return 130
+        if not isinstance(error, OSError) or error.filename is not None:
             raise
         return _unprinted(error)
+
+
+def _interrupted(error: "BaseException | None") -> bool:
+    """Whether Ctrl-C is behind an error: libraries turn it into errors of their own when it comes amid their work."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _unprinted(error: OSError) -> int:

@@ -370,4 +370,5 @@ def test_an_interrupt_is_no_traceback(project: Path, jobs: str) -> None:
     assert process.poll() is None
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err.strip()) == (130, b"", b"")
+    assert (out, err.strip()) == (b"", b"")
+    assert process.returncode in (130, -signal.SIGINT)  # the latter while Python itself is shutting down

@@ -31,7 +31,7 @@ class Hooked(nn.Module):
         hooks = {"fc1": lambda module, inputs, output: self.bn(output)}
         for name, module in self.named_children():
             if name in hooks:
-                module.register_forward_hook(hooks[name])
+                module._forward_hooks[0] = hooks[name]
     def forward(self, x):
         return self.bn(self.fc1(x))  # Hooked
 
