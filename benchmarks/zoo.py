@@ -343,7 +343,7 @@ def examined(entry: Entry) -> tuple[dict[str, Any], TracedGraph | None]:
             row |= {**found, **_times(model, inputs, graph.tracer == "fx")}
     except (Exception, Late) as error:
         return row | {"failed": _short(error), "where": traceback.format_exc()[-600:]}, None
-    row |= {"class": type(model).__name__, "file": inspect.getsourcefile(type(model)) or ""}
+    row |= {"class": type(model).__name__, "file": _short(inspect.getsourcefile(type(model)) or "")}
     row["seconds"] = round(time.perf_counter() - began, 2)
     return row, graph
 
@@ -548,7 +548,7 @@ def compared(row: dict[str, Any], graph: TracedGraph, static: StaticPass, entry:
     try:
         pairs = max((static.configured(made, graph) for made in _ways(row, entry[1])), key=len, default=[])
         same = bool(pairs)
-        return {"same_arguments": same, **_differences(pairs or static.pairs(row["class"], row["file"], graph))}
+        return {"same_arguments": same, **_differences(pairs or static.pairs(row["class"], _long(row["file"]), graph))}
     except (Exception, Late) as error:  # a crash of the static pass is a result here
         return {"static_failed": _short(error)}
 
@@ -556,7 +556,7 @@ def compared(row: dict[str, Any], graph: TracedGraph, static: StaticPass, entry:
 def _ways(row: dict[str, Any], build: Callable[[], nn.Module]) -> list[Made]:
     """How the traced model is made: its builder with arguments, and the constructor that this calls."""
     ways = [build] if isinstance(build, Made) else []
-    dotted = row["file"][row["file"].rindex(f"/{row['family']}/") + 1 :].removesuffix(".py").replace("/", ".")
+    dotted = row["file"].removesuffix(".py").replace("/", ".")
     cls = getattr(importlib.import_module(dotted), row["class"], None)
     if cls is None:
         return ways
@@ -574,6 +574,19 @@ def _ways(row: dict[str, Any], build: Callable[[], nn.Module]) -> list[Made]:
     finally:
         cls.__init__ = initialise
     return ways[:2]
+
+
+def _short(file: str) -> str:
+    """A file's path below the folder that its package was imported from."""
+    for folder in sys.path:
+        if folder and file.startswith(folder.rstrip("/") + "/"):
+            return file[len(folder.rstrip("/")) + 1 :]
+    return file
+
+
+def _long(file: str) -> str:
+    """The file that `_short` made short."""
+    return next((f"{folder}/{file}" for folder in sys.path if os.path.isfile(f"{folder}/{file}")), file)
 
 
 def _differences(pairs: list[Pair]) -> dict[str, Any]:
