@@ -17,9 +17,7 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         if not sys.stdout.closed:  # the language server closes it
             sys.stdout.flush()
         return status
-    except KeyboardInterrupt:
-        return 130
-    except BaseException as error:
+    except BaseException as error:  # Ctrl-C comes back as any error a library makes of it; all others are raised again
         if _interrupted(error):
             return 130
         if not isinstance(error, OSError) or error.filename is not None:
