@@ -6,6 +6,7 @@ In: a way to build a module, to call it, and inputs by number. Out: `Measured`, 
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import weakref
@@ -79,7 +80,9 @@ def build(case: Case) -> nn.Module:
     power iterations of spectral_norm, and then writes nothing that shows.
     """
     torch.manual_seed(0)
-    module: nn.Module = eval(case.expression, NAMESPACE)
+    with _unwritten_is_zero() as settle:
+        module: nn.Module = eval(case.expression, NAMESPACE)
+        settle(module)
     if case.prepare is not None:
         module = case.prepare(module)
     if any(isinstance(p, nn.parameter.UninitializedTensorMixin) for p in (*module.parameters(), *module.buffers())):
@@ -88,6 +91,27 @@ def build(case: Case) -> nn.Module:
         module.train()
     _move(module)
     return module
+
+
+@contextlib.contextmanager
+def _unwritten_is_zero() -> Iterator[Callable[[nn.Module], None]]:
+    """Make what a constructor leaves unwritten zero, where it would be whatever stood in memory.
+
+    `qat.LinearBn1d` takes its bias from `torch.empty` and never writes it. Such memory is filled with NaN meanwhile.
+    """
+
+    def settle(module: nn.Module) -> None:
+        with torch.no_grad():
+            for tensor in (*module.parameters(), *module.buffers()):
+                if tensor.is_floating_point() and not isinstance(tensor, nn.parameter.UninitializedTensorMixin):
+                    tensor[tensor.isnan()] = 0.0
+
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)  # `fill_uninitialized_memory` acts in this mode alone
+    try:
+        yield settle
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
 
 
 def _move(module: nn.Module) -> None:
