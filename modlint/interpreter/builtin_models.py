@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter import calls, classes
 from modlint.interpreter.iteration import ENDLESS, advance, drain, items_of, iterate
-from modlint.interpreter.machine import TRIPS, Dead
+from modlint.interpreter.machine import Dead
 from modlint.interpreter.operators import binary, negate
+from modlint.interpreter.truth import TRIPS
 from modlint.interpreter.values import (
     MISSING,
     BoundV,

@@ -3,9 +3,10 @@
 Where things are (each calls the others through this class):
 
     State (machine)        cells, journal, path condition, forks, unknown values
-      Runs                 what is set to nothing before each model, loops, the budget
-        Placements         where the source puts modules, and whether it says that they are shared
-          Interpreter      scopes, functions, values; delegates to
+      Truths (truth)       when an unknown value is true, which constant it is assumed to be
+        Runs               what is set to nothing before each model, loops, the budget
+          Placements       where the source puts modules, and whether it says that they are shared
+            Interpreter    scopes, functions, values; delegates to
         statements         one transfer function per statement: execute
         expressions        one per expression: evaluate, assign
         operators          binary, compare, negate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modlint.interpreter.machine import TRIPS
+from modlint.interpreter.truth import TRIPS
 from modlint.interpreter.values import (
     MISSING,
     Choice,

@@ -8,8 +8,6 @@ exact condition under which it happens.
 
 from __future__ import annotations
 
-import operator
-import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +15,6 @@ from modlint.interpreter.conditions import ALWAYS, NEVER, Cond, Conditions, TooM
 from modlint.interpreter.values import (
     MISSING,
     Choice,
-    DictObj,
-    ListObj,
-    ModuleObj,
     Sym,
     Value,
     is_const,
@@ -28,28 +23,7 @@ from modlint.interpreter.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-TRIPS = 3  # iterations of a loop whose count is not known: two are claimed, one more shows what a third would do
 ALTERNATIVES = 8  # values that one Choice may hold
-
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "//": operator.floordiv,
-    "%": operator.mod,
-    "**": operator.pow,
-    "&": operator.and_,
-    "|": operator.or_,
-    "^": operator.xor,
-    "<<": operator.lshift,
-    ">>": operator.rshift,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-}
 
 
 class Dead(Exception):
@@ -82,14 +56,7 @@ class State:
         self.pending: list[Exit] = []
         self.conds = Conditions()
         self.pc: Cond = ALWAYS
-        self._literals: dict[tuple[Any, ...], int] = {}
-        self._equalities: dict[int, list[tuple[Any, Cond]]] = {}
         self._symbols: dict[tuple[Any, ...], Sym] = {}
-        self._drawn: dict[tuple[Any, ...], list[tuple[int, Cond]]] = {}  # by iterable and key: which item was that key
-        self._assumed: dict[int, int] = {}
-        self._configured: dict[
-            int, bool
-        ] = {}  # literals: whether they depend on an argument of the model's constructor
         self._count = 0
         self.narrowed = False  # whether some paths of this model were left out
 
@@ -363,170 +330,3 @@ class State:
                     src = src | arg.src
             found = self._symbols[key] = Sym(self.fresh(), op, args, taint, src)
         return found
-
-    def concrete(self, value: Value) -> Value:
-        """The constant that the value is under the trip counts assumed so far, or MISSING."""
-        if is_const(value):
-            return value
-        if type(value) is not Sym:
-            return MISSING
-        if value.id in self._assumed:
-            return self._assumed[value.id]
-        if not self._assumed or value.op not in _ARITHMETIC:
-            return MISSING
-        parts = [self.concrete(arg) for arg in value.args]
-        if any(part is MISSING for part in parts):
-            return MISSING
-        return arithmetic(value.op, parts[0], parts[1])
-
-    def trips(self, value: Value) -> tuple[int, bool]:
-        """An iteration count for `value`, and whether it is known; unknown leaves are TRIPS from then on."""
-        if isinstance(value, int):
-            return max(int(value), 0), True
-        if type(value) is not Sym:
-            return TRIPS, False
-        for leaf in _leaves(value):
-            self._assumed.setdefault(leaf.id, TRIPS)
-        count = self.concrete(value)
-        if not isinstance(count, int) or not 0 <= count <= 4 * TRIPS:
-            self._assumed[value.id] = count = TRIPS
-        return int(count), False
-
-    # -- conditions ----------------------------------------------------------------------------------------------
-
-    def literal(self, *key: Any) -> int:
-        """The number of a condition."""
-        if key not in self._literals:
-            self._literals[key] = len(self._literals) + 1
-        return self._literals[key]
-
-    def _of_symbol(self, symbol: Sym, *key: Any) -> int:
-        literal = self.literal(*key)
-        if literal not in self._configured:
-            self._configured[literal] = symbol.configured
-        return literal
-
-    def unconfigured(self, cond: Cond) -> Cond:
-        """The part of a condition that holds whatever the model's constructor was given."""
-        return self.conds.whatever(cond, frozenset(n for n, depends in self._configured.items() if depends))
-
-    def truth(self, value: Value) -> tuple[Cond, Cond]:
-        """When the value is true, and when it is false."""
-        if is_const(value):
-            return (ALWAYS, NEVER) if value else (NEVER, ALWAYS)
-        if type(value) is Sym:
-            return self._truth_of_symbol(value)
-        if type(value) is Choice:
-            return self._truth_of_choice(value)
-        size = self.size(value)
-        if size is None:
-            return ALWAYS, NEVER
-        return self.truth(size)
-
-    def size(self, value: Value) -> Value:
-        """The length of a container as a constant or unknown value, or None for what has none."""
-        if type(value) in (tuple, frozenset):
-            return len(value)
-        if isinstance(value, ListObj | DictObj):
-            items = self.live(value.cells["items"])
-            if type(items) is Sym:
-                return self.symbol("len", items)
-            if isinstance(value, DictObj) and value.open and not items:
-                return self.symbol("len", self.unknown("an open dict"))
-            return self.lift(items, lambda v: len(v) if type(v) in (tuple, dict) else self.symbol("len", v))
-        if isinstance(value, ModuleObj) and value.entry is not None and value.entry.container and value.mods:
-            return len(value.mods)
-        return None
-
-    def _truth_of_choice(self, value: Choice) -> tuple[Cond, Cond]:
-        true: Cond = NEVER
-        false: Cond = NEVER
-        for cond, alternative in value.alts:
-            if alternative is MISSING:
-                continue
-            yes, no = self.truth(alternative)
-            true = self.disjoin(true, self.conjoin(cond, yes))
-            false = self.disjoin(false, self.conjoin(cond, no))
-        return true, false
-
-    def _truth_of_symbol(self, value: Sym) -> tuple[Cond, Cond]:
-        known = self.concrete(value)
-        if known is not MISSING:
-            return self.truth(known)
-        if value.op == "not":
-            true, false = self.truth(value.args[0])
-            return false, true
-        if value.op == "eq" and type(value.args[0]) is Sym:
-            return self._truth_of_equality(value.args[0], value.args[1])
-        literal = self._of_symbol(value, "true", value.id)
-        return self.makes(literal), self.makes(-literal)
-
-    def _truth_of_equality(self, symbol: Sym, constant: Value) -> tuple[Cond, Cond]:
-        """A value equals one constant at most, and is as true as the constant is.
-
-        The two answers are complements, so that the branches of a test join to what was before it.
-        """
-        known = self._equalities.setdefault(symbol.id, [])
-        for other, yes in known:
-            if other == constant and type(other) is type(constant):
-                return yes, self.negated(yes)
-        literal = self._of_symbol(symbol, "eq", symbol.id, constant, type(constant))
-        as_truth = self._of_symbol(symbol, "true", symbol.id)
-        yes = self.conjoin(self.makes(literal), self.makes(as_truth if constant else -as_truth))
-        for other, before in known:
-            if other != constant:
-                yes = self.conjoin(yes, self.negated(before))
-        known.append((constant, yes))
-        return yes, self.negated(yes)
-
-    def drawn_once(self, index: Sym, key: Value, when: Cond) -> Cond:
-        """`when`, less the paths on which an earlier item of the same unknown iterable is that key already.
-
-        Names that come from a dict or a list of names are different ones; that they are not is nothing to assume.
-        """
-        root, path = index, list[Any]()
-        while root.op == "item" and type(root.args[0]) is Sym:
-            path.insert(0, root.args[1])
-            root = root.args[0]
-        if not path:
-            return when
-        before = self._drawn.setdefault((root.id, *path[1:], key), [])
-        for item, taken in before:
-            if item != index.id:
-                when = self.conjoin(when, self.negated(taken))
-        if all(item != index.id for item, _ in before):
-            before.append((index.id, when))
-        return when
-
-
-def arithmetic(op: str, left: Any, right: Any) -> Value:
-    """The operation on two constants; MISSING when it fails or grows too large."""
-    if op == "**" and isinstance(right, int | float) and abs(right) > 64:
-        return MISSING
-    if op == "%" and isinstance(left, str) and any(len(digits) > 3 for digits in re.findall(r"\d+", left)):
-        return MISSING
-    if op == "*" and (isinstance(left, str | bytes) or isinstance(right, str | bytes)):
-        return MISSING
-    if op in {"*", "<<"} and any(isinstance(v, int) and abs(v) > _LARGEST[op] for v in (left, right)):
-        return MISSING
-    try:
-        result = _ARITHMETIC[op](left, right)
-    except (TypeError, ValueError, ArithmeticError, KeyError):
-        return MISSING
-    return result if is_const(result) and not _big(result) else MISSING
-
-
-def _big(value: Any) -> bool:
-    if isinstance(value, str | bytes):
-        return len(value) > 10_000
-    return isinstance(value, int) and abs(value) > 1 << 128
-
-
-_LARGEST = {"*": 1 << 64, "<<": 128}
-
-
-def _leaves(symbol: Sym) -> list[Sym]:
-    """The unknown values that an expression is computed from."""
-    if symbol.op in _ARITHMETIC:
-        return [leaf for arg in symbol.args if type(arg) is Sym for leaf in _leaves(arg)]
-    return [symbol]

@@ -10,7 +10,8 @@ from modlint.catalogue.entries import Forward, Holds
 from modlint.interpreter import classes, hooks, tracking
 from modlint.interpreter.frames import Run
 from modlint.interpreter.iteration import items_of, iterate
-from modlint.interpreter.machine import TRIPS, Dead
+from modlint.interpreter.machine import Dead
+from modlint.interpreter.truth import TRIPS
 from modlint.interpreter.values import (
     INPUT,
     MISSING,

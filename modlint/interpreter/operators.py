@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modlint.interpreter.machine import ALTERNATIVES, arithmetic
+from modlint.interpreter.constants import arithmetic
+from modlint.interpreter.machine import ALTERNATIVES
 from modlint.interpreter.values import (
     MISSING,
     Choice,

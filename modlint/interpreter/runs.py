@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from modlint.graph import Site
 from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.frames import Loop
-from modlint.interpreter.machine import GiveUp, State
+from modlint.interpreter.machine import GiveUp
+from modlint.interpreter.truth import Truths
 from modlint.interpreter.values import DictObj, IterObj, ListObj, Sym, Value
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ BUDGET = 150_000  # steps of one model
 _LONGEST_LIST = 4096
 
 
-class Runs(State):
+class Runs(Truths):
     """The cells and conditions of a run, and all that one model leaves and the next must not see."""
 
     def __init__(self, tree: SourceTree, catalogue: Catalogue) -> None:
@@ -84,12 +85,8 @@ class Runs(State):
         self.pending.clear()
         self.pc = ALWAYS
         self.conds.clear()
-        self._literals.clear()
-        self._equalities.clear()
         self._symbols.clear()
-        self._drawn.clear()
-        self._assumed.clear()
-        self._configured.clear()
+        self.forget_truths()
         self.steps, self.budget = 0, budget
         self.narrowed = False
         self.stack.clear()

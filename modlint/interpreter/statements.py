@@ -15,9 +15,10 @@ from modlint.interpreter.expressions import (
     lookup_frame,
 )
 from modlint.interpreter.iteration import iterate
-from modlint.interpreter.machine import TRIPS, Dead
+from modlint.interpreter.machine import Dead
 from modlint.interpreter.operators import binary
 from modlint.interpreter.patterns import matches
+from modlint.interpreter.truth import TRIPS
 from modlint.interpreter.values import Choice, Descriptor, LazyImport
 from modlint.syntax import ir
 
