@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import calls, classes
-from modlint.interpreter.iteration import ENDLESS, advance, drain, items_of, iterate
-from modlint.interpreter.machine import Dead
+from modlint.interpreter import classes
+from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.operators import binary, negate
-from modlint.interpreter.truth import TRIPS
 from modlint.interpreter.values import (
     MISSING,
     BoundV,
@@ -21,7 +18,6 @@ from modlint.interpreter.values import (
     ExtMethod,
     ExtV,
     FuncV,
-    IterObj,
     ListObj,
     ModuleObj,
     Obj,
@@ -43,32 +39,6 @@ def argument(args: CallArgs, index: int, name: str = "", default: Value = None) 
     if len(args.args) > index:
         return args.args[index]
     return args.kwargs.get(name, default)
-
-
-def _range(m: Interpreter, args: CallArgs) -> Value:
-    values = [m.live(v) for v in args.args]
-    if all(isinstance(v, int) for v in values) and 1 <= len(values) <= 3:
-        try:
-            numbers = range(*values)
-        except ValueError:
-            raise Dead from None
-        return tuple(numbers[:_LONG]) if len(numbers) > _LONG else tuple(numbers)
-    return _symbolic_range(m, values)
-
-
-_LONG = 4096
-
-
-def _symbolic_range(m: Interpreter, values: list[Value]) -> Value:
-    for value in values:
-        if type(value) is Sym:
-            m.trips(value)
-    by = any(m.configures(value) for value in values)
-    known = [m.concrete(v) for v in values]
-    if all(isinstance(k, int) for k in known) and 1 <= len(known) <= 3 and known[-1] != 0:
-        numbers = range(*known)
-        return m.assumed_range(tuple(numbers[:64]), by)
-    return m.assumed_range(tuple(range(TRIPS)), by)
 
 
 def _len(m: Interpreter, args: CallArgs) -> Value:
@@ -193,80 +163,6 @@ def new_dict(m: Interpreter, args: CallArgs) -> Value:
     return made
 
 
-def _enumerate(m: Interpreter, args: CallArgs) -> Value:
-    start = m.concrete(argument(args, 1, "start", 0))
-    first = start if isinstance(start, int) else 0
-    source = argument(args, 0)
-    limit = _endless(m, source)
-    by = m.configures(source)
-    items, known = (limit, True) if limit is not None else m.items(source)
-    pairs = tuple((first + i, item) for i, item in enumerate(items))
-    return m.new_iter(pairs) if known else m.assumed_range(pairs, by)
-
-
-def _endless(m: Interpreter, value: Value) -> tuple[Value, ...] | None:
-    value = m.live(value)
-    return drain(m, value, ENDLESS) if isinstance(value, IterObj) and value.endless else None
-
-
-def _zip(m: Interpreter, args: CallArgs) -> Value:
-    columns: list[Value] = []
-    lengths, known = [], True
-    by = any(m.configures(source) for source in args.args)
-    for source in args.args:
-        value = m.live(source)
-        if isinstance(value, IterObj) and value.endless:
-            columns.append(value)
-            continue
-        items, sure = m.items(value)
-        known = known and sure
-        lengths.append(len(items))
-        columns.append(items)
-    count = min(lengths, default=0)
-    rows = tuple(tuple(advance(m, c) if isinstance(c, IterObj) else c[i] for c in columns) for i in range(count))
-    return m.new_iter(rows) if known else m.assumed_range(rows, by)
-
-
-def _reversed(m: Interpreter, args: CallArgs) -> Value:
-    by = m.configures(argument(args, 0))
-    items, known = m.items(argument(args, 0))
-    return m.new_iter(items[::-1]) if known else m.assumed_range(items[::-1], by)
-
-
-def _sorted(m: Interpreter, args: CallArgs) -> Value:
-    items = iterate(m, argument(args, 0))
-    if all(is_const(item) for item in items) and "key" not in args.kwargs:
-        with suppress(TypeError):
-            items = tuple(sorted(items, reverse=args.kwargs.get("reverse") is True))
-    return m.new_list(items)
-
-
-def _map(m: Interpreter, args: CallArgs) -> Value:
-    known = True
-    columns = []
-    for source in args.args[1:]:
-        items, sure = m.items(source)
-        columns.append(items)
-        known = known and sure
-    made = called(m, args.args[0], list(zip(*columns, strict=False)), args, known)
-    for index, item in enumerate(made):
-        if isinstance(item, ModuleObj) and any(item is other for other in made[:index]):
-            m.repeat(item, args.site)
-    return m.new_iter(made)
-
-
-def called(
-    m: Interpreter, function: Value, rows: list[tuple[Value, ...]], args: CallArgs, known: bool
-) -> tuple[Value, ...]:
-    """The function on each row of arguments, a loop in one call."""
-    made = []
-    with m.looping(m.fresh(), known, any(m.configures(source) for source in args.args[1:])) as loop:
-        for index, row in enumerate(rows):
-            loop.round = index
-            made.append(m.call(function, args._replace(args=row, kwargs={}, places=())))
-    return tuple(made)
-
-
 def _new_class(m: Interpreter, args: CallArgs) -> Value:
     """`type(name, bases, namespace)`."""
     name, bases, namespace = (m.live(a) for a in args.args)
@@ -278,32 +174,6 @@ def _new_class(m: Interpreter, args: CallArgs) -> Value:
     cls.is_module = any(classes.is_module_class(m, base) for base in bases)
     cls.cells.update({k: v for k, v in m.dict_items(namespace).items() if isinstance(k, str)})
     return cls
-
-
-def _filter(m: Interpreter, args: CallArgs) -> Value:
-    kept = []
-    for item in iterate(m, argument(args, 1)):
-        test = item if args.args[0] is None else m.call(args.args[0], args._replace(args=(item,), kwargs={}, places=()))
-        if m.truth(test)[0]:
-            kept.append(item)
-    return m.new_iter(tuple(kept))
-
-
-def _iter(m: Interpreter, args: CallArgs) -> Value:
-    value = m.live(argument(args, 0))
-    return value if isinstance(value, IterObj) else m.new_iter(iterate(m, value))
-
-
-def _next(m: Interpreter, args: CallArgs) -> Value:
-    value = m.live(argument(args, 0))
-    if not isinstance(value, IterObj):
-        return calls.unknown_call(m, ExtV("builtins.next"), args)
-    item = advance(m, value)
-    if item is MISSING:
-        if len(args.args) > 1:
-            return args.args[1]
-        raise Dead  # StopIteration
-    return m.live(item)
 
 
 def _type(m: Interpreter, args: CallArgs) -> Value:
@@ -418,7 +288,6 @@ def from_keys(m: Interpreter, args: CallArgs) -> Value:
 
 
 MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
-    "builtins.range": _range,
     "builtins.len": _len,
     "builtins.isinstance": _isinstance,
     "builtins.issubclass": _issubclass,
@@ -432,14 +301,6 @@ MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "builtins.frozenset": _set,
     "builtins.dict": new_dict,
     "builtins.dict.fromkeys": from_keys,
-    "builtins.enumerate": _enumerate,
-    "builtins.zip": _zip,
-    "builtins.reversed": _reversed,
-    "builtins.sorted": _sorted,
-    "builtins.map": _map,
-    "builtins.filter": _filter,
-    "builtins.iter": _iter,
-    "builtins.next": _next,
     "builtins.type": _type,
     "builtins.callable": _callable,
     "builtins.bool": _bool,

@@ -12,7 +12,7 @@ Where things are (each calls the others through this class):
         operators          binary, compare, negate
         attributes         get_attr, set_attr, get_item, ...
         calls              call, instantiate, bind parameters
-        library            library names: builtin_models, standard_models, torch_models, the catalogue
+        library            library names: the *_models, and the catalogue
         methods            of lists, dicts, strings, tensors;  module_api: of nn.Module and its containers
         modules            instances, registration, executions
         tracking           uses and state

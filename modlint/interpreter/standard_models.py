@@ -6,8 +6,9 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter.builtin_models import argument, called, constant, descriptor, from_keys, new_dict
+from modlint.interpreter.builtin_models import argument, constant, descriptor, from_keys, new_dict
 from modlint.interpreter.iteration import ENDLESS, drain, iterate
+from modlint.interpreter.iterator_models import called
 from modlint.interpreter.operators import binary, compare
 from modlint.interpreter.values import (
     BoundV,
