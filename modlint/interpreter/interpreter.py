@@ -13,8 +13,8 @@ Where things are (each calls the others through this class):
         attributes         get_attr, set_attr, get_item, ...
         calls              call, instantiate, bind parameters
         library            library names: the *_models, and the catalogue
-        methods            of lists, dicts, strings, tensors;  module_api: of nn.Module and its containers
-        modules            instances, registration, executions
+        methods            of lists, dicts, strings, tensors;  module_api: of nn.Module
+        modules            instances, registration, executions;  containers: their items and methods
         tracking           uses and state
 """
 
@@ -26,6 +26,7 @@ from modlint.interpreter import (
     attributes,
     calls,
     classes,
+    containers,
     copying,
     iteration,
     library,
@@ -124,7 +125,7 @@ class Interpreter(Placements):
 
     def new_container(self, like: ModuleObj, children: tuple[Value, ...]) -> ModuleObj:
         """A container of the same class with other children."""
-        return modules.new_container(self, like, children)
+        return containers.new_container(self, like, children)
 
     def new_object(self, cls: ClassV, args: CallArgs) -> Value:
         """`object.__new__(cls)`."""
@@ -263,7 +264,7 @@ class Interpreter(Placements):
 
     def iterate_module(self, obj: ModuleObj) -> tuple[tuple[Value, ...], bool]:
         """The items of a container module."""
-        return modules.iterate_module(self, obj)
+        return containers.iterate_module(self, obj)
 
     def iterate_object(self, value: Value) -> tuple[tuple[Value, ...], bool]:
         """The items of an object with `__iter__`, of a view, or of something unknown."""
@@ -344,13 +345,13 @@ class Interpreter(Placements):
         modules.set_module_attr(self, obj, name, value, place, update)
 
     def module_item(self, obj: ModuleObj, index: Value, site: Site | None) -> Value:
-        return modules.module_item(self, obj, index, site)
+        return containers.module_item(self, obj, index, site)
 
     def set_module_item(self, obj: ModuleObj, index: Value, value: Value, place: Placement | None) -> None:
-        modules.set_module_item(self, obj, index, value, place)
+        containers.set_module_item(self, obj, index, value, place)
 
     def delete_module_item(self, obj: ModuleObj, index: Value) -> None:
-        modules.delete_module_item(self, obj, index)
+        containers.delete_module_item(self, obj, index)
 
     def module_method(self, obj: ModuleObj, name: str) -> Any:
         return module_api.module_method(self, obj, name)

@@ -1,4 +1,4 @@
-"""The methods of nn.Module and its containers, by name: `handler(machine, module, call, name)`."""
+"""The methods of nn.Module, by name: `handler(machine, module, call, name)`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from modlint.catalogue.entries import Holds
 from modlint.interpreter import classes, effects, hooks
-from modlint.interpreter.iteration import iterate
+from modlint.interpreter.builtin_models import argument
+from modlint.interpreter.containers import DICT_METHODS, LIST_METHODS, list_like
 from modlint.interpreter.modules import (
-    fill,
     library_forward,
-    list_like,
-    new_container,
     register,
-    replace_children,
     run_forward,
     run_module,
     set_module_attr,
-    update_dict,
 )
 from modlint.interpreter.values import (
     INPUT,
@@ -44,17 +40,11 @@ def module_method(m: Interpreter, obj: ModuleObj, name: str) -> Callable[..., Va
     entry = obj.entry
     if entry is not None and name in entry.methods:
         return _method_use
-    if list_like(obj) and name in _LIST:
-        return _LIST[name]
-    if entry is not None and entry.holds is Holds.DICT and name in _DICT:
-        return _DICT[name]
+    if list_like(obj) and name in LIST_METHODS:
+        return LIST_METHODS[name]
+    if entry is not None and entry.holds is Holds.DICT and name in DICT_METHODS:
+        return DICT_METHODS[name]
     return _MODULE.get(name)
-
-
-def _argument(args: CallArgs, index: int, name: str, default: Value = None) -> Value:
-    if len(args.args) > index:
-        return args.args[index]
-    return args.kwargs.get(name, default)
 
 
 def walk(m: Interpreter, obj: ModuleObj, seen: dict[int, ModuleObj] | None = None) -> Iterator[ModuleObj]:
@@ -124,7 +114,7 @@ def _tensors(m: Interpreter, obj: ModuleObj) -> list[Tensor]:
 
 
 def _add_module(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    key, value = _argument(args, 0, "name"), _argument(args, 1, "module")
+    key, value = argument(args, 0, "name"), argument(args, 1, "module")
     place = args.places[1] if len(args.places) > 1 else args.named_places.get("module")
     if isinstance(key, str):
         register(m, obj, key, value, place)
@@ -134,8 +124,8 @@ def _add_module(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Va
 
 
 def _register_buffer(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    key, value = _argument(args, 0, "name"), _argument(args, 1, "tensor")
-    persistent = _argument(args, 2, "persistent", True)
+    key, value = argument(args, 0, "name"), argument(args, 1, "tensor")
+    persistent = argument(args, 2, "persistent", True)
     if isinstance(key, str):
         if value is None:
             m.set(obj.tensors, key, None)
@@ -147,14 +137,14 @@ def _register_buffer(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) 
 
 
 def _register_parameter(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    key, value = _argument(args, 0, "name"), _argument(args, 1, "param")
+    key, value = argument(args, 0, "name"), argument(args, 1, "param")
     if isinstance(key, str):
         m.set(obj.tensors, key, None if value is None else Tensor(m.fresh(), "parameter", obj, key))
     return None
 
 
 def _train(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    mode = False if name == "eval" else _argument(args, 0, "mode", True)
+    mode = False if name == "eval" else argument(args, 0, "mode", True)
     user = classes.find_any(obj.cls, "train")
     if name == "eval" and isinstance(user, FuncV):
         m.call(BoundV(user, obj), args._replace(args=(False,), kwargs={}))
@@ -204,7 +194,7 @@ def _same(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
 
 
 def _requires_grad(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    frozen = _argument(args, 0, "requires_grad", True) is False
+    frozen = argument(args, 0, "requires_grad", True) is False
     for module in list(walk(m, obj)):
         m.set(module.facts, "frozen", frozen)
     return obj
@@ -219,7 +209,7 @@ def _forward(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value
 
 
 def _get_submodule(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    path = _argument(args, 0, "target")
+    path = argument(args, 0, "target")
     if not isinstance(path, str):
         return m.unknown("gave up: submodule by an unknown path")
     found: Value = obj
@@ -246,111 +236,6 @@ def _method_use(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Va
     return m.data(INPUT, frozenset({run.order}))
 
 
-# -- containers --------------------------------------------------------------------------------------------------
-
-
-def _append(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    value = _argument(args, 0, "module")
-    register(m, obj, _next(obj), value, args.places[0] if args.places else None)
-    return obj
-
-
-def _next(obj: ModuleObj) -> str:
-    return str(len(obj.mods))
-
-
-def _extend(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    fill(m, obj, _argument(args, 0, "modules"))
-    return obj
-
-
-def _insert(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    where, children = m.concrete(_argument(args, 0, "index")), list(obj.mods.values())
-    if isinstance(where, int):
-        children.insert(where, _argument(args, 1, "module"))
-        replace_children(m, obj, children)
-    return obj
-
-
-def _pop(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    children = list(obj.mods.values())
-    where = m.concrete(_argument(args, 0, "key", -1))
-    if isinstance(where, int) and -len(children) <= where < len(children):
-        taken = children.pop(where)
-        replace_children(m, obj, children)
-        return m.live(taken)
-    return m.unknown("gave up: pop at an unknown index")
-
-
-def _dict_pop(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    key = _argument(args, 0, "key")
-    taken = obj.mods.get(key, MISSING) if isinstance(key, str) else MISSING
-    if taken is MISSING:
-        return m.unknown("gave up: pop of an unknown key")
-    m.set(obj.mods, key, MISSING)
-    return m.live(taken)
-
-
-def _keys(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    return tuple(obj.mods)
-
-
-def _values(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    return tuple(m.live(child) for child in obj.mods.values())
-
-
-def _items(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    return tuple((key, m.live(child)) for key, child in obj.mods.items())
-
-
-def _update(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    update_dict(m, obj, _argument(args, 0, "modules"))
-    return None
-
-
-def _clear(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    replace_children(m, obj, [])
-    return None
-
-
-def _dict_get(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    key = _argument(args, 0, "key")
-    if isinstance(key, str):
-        return m.live(obj.mods[key]) if key in obj.mods else _argument(args, 1, "default")
-    return m.get_item(obj, key, args.site)
-
-
-def _iter(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    return m.new_iter(iterate(m, obj))
-
-
-def _len(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    return len(obj.mods)
-
-
-def _copy_slice(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
-    return new_container(m, obj, tuple(obj.mods.values()))
-
-
-_LIST: dict[str, Callable[..., Value]] = {
-    "append": _append,
-    "extend": _extend,
-    "insert": _insert,
-    "pop": _pop,
-    "__iter__": _iter,
-    "__len__": _len,
-    "copy": _copy_slice,
-}
-_DICT: dict[str, Callable[..., Value]] = {
-    "keys": _keys,
-    "values": _values,
-    "items": _items,
-    "update": _update,
-    "pop": _dict_pop,
-    "clear": _clear,
-    "get": _dict_get,
-    "__len__": _len,
-}
 _MODULE: dict[str, Callable[..., Value]] = {
     "forward": _forward,
     "__call__": _forward,
@@ -385,17 +270,6 @@ _MODULE: dict[str, Callable[..., Value]] = {
     "log": _data,
     "buffers": _data,
     "named_buffers": _data,
-}
-
-
-VIEW_METHODS: dict[str, Callable[..., Value]] = {
-    "values": lambda m, view, args, name: _values(m, view.obj, args, name),
-    "keys": lambda m, view, args, name: _keys(m, view.obj, args, name),
-    "items": lambda m, view, args, name: _items(m, view.obj, args, name),
-    "get": lambda m, view, args, name: _dict_get(m, view.obj, args, name),
-    "pop": lambda m, view, args, name: _dict_pop(m, view.obj, args, name),
-    "update": lambda m, view, args, name: _update(m, view.obj, args, name),
-    "clear": lambda m, view, args, name: _clear(m, view.obj, args, name),
 }
 
 

@@ -11,7 +11,6 @@ from modlint.interpreter import classes, hooks, tracking
 from modlint.interpreter.frames import Run
 from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.machine import Dead
-from modlint.interpreter.truth import TRIPS
 from modlint.interpreter.values import (
     INPUT,
     MISSING,
@@ -331,88 +330,3 @@ def _plain_getattr(m: Interpreter, obj: Value, args: CallArgs, _: str) -> Value:
         if name in cells:
             return m.live(cells[name])
     raise Dead  # AttributeError
-
-
-# -- items -------------------------------------------------------------------------------------------------------
-
-
-def list_like(obj: ModuleObj) -> bool:
-    """Whether children are numbered: Sequential, ModuleList and what derives from them."""
-    return obj.entry is not None and obj.entry.holds in LISTS
-
-
-def module_item(m: Interpreter, obj: ModuleObj, index: Value, site: Site | None) -> Value:
-    """`container[index]`."""
-    user = classes.find_any(obj.cls, "__getitem__")
-    if isinstance(user, FuncV):
-        return m.call(BoundV(user, obj), CallArgs((index,), {}, site))
-    if isinstance(index, str):
-        return m.live(obj.mods.get(index, MISSING)) if index in obj.mods else m.unknown("gave up: no such key")
-    children = list(obj.mods.values())
-    if isinstance(index, slice):
-        return new_container(m, obj, tuple(children[index]))
-    where = m.concrete(index)
-    if isinstance(where, int):
-        if -len(children) <= where < len(children):
-            return m.live(children[where])
-        return m.unknown("gave up: index out of range")
-    if type(index) is Sym and obj.entry is not None and obj.entry.holds is Holds.DICT and len(children) <= 8:
-        return m.alternatives(index, dict(obj.mods))
-    return m.unknown("gave up: index not known", INPUT)
-
-
-def new_container(m: Interpreter, like: ModuleObj, children: tuple[Value, ...]) -> ModuleObj:
-    """A container of the same class with these children."""
-    obj = new_module(m, like.cls, like.created)
-    obj.entry, obj.bound = like.entry, like.bound
-    for index, child in enumerate(children):
-        register(m, obj, str(index), child, None)
-    m.set(obj.facts, "view", True)
-    return obj
-
-
-def set_module_item(m: Interpreter, obj: ModuleObj, index: Value, value: Value, place: Placement | None) -> None:
-    """`container[index] = module`."""
-    where = m.concrete(index)
-    names = list(obj.mods)
-    if isinstance(where, str):
-        register(m, obj, where, value, place)
-    elif isinstance(where, int) and -len(names) <= where < len(names):
-        register(m, obj, names[where], value, place)
-
-
-def delete_module_item(m: Interpreter, obj: ModuleObj, index: Value) -> None:
-    """`del container[index]`; the children of a list move up."""
-    children = list(obj.mods.items())
-    where = m.concrete(index) if not isinstance(index, slice) else index
-    if isinstance(where, str):
-        m.set(obj.mods, where, MISSING)
-        return
-    if not isinstance(where, int | slice):
-        return
-    try:
-        del children[where]
-    except IndexError:
-        return
-    replace_children(m, obj, [child for _, child in children])
-
-
-def replace_children(m: Interpreter, obj: ModuleObj, children: list[Value]) -> None:
-    """Number the children of a list-like container anew."""
-    for name in list(obj.mods):
-        m.set(obj.mods, name, MISSING)
-    for index, child in enumerate(children):
-        register(m, obj, str(index), child, None)
-
-
-def iterate_module(m: Interpreter, obj: ModuleObj) -> tuple[tuple[Value, ...], bool]:
-    """The items of a container, and whether their number is known."""
-    user = classes.find_any(obj.cls, "__iter__")
-    if isinstance(user, FuncV):
-        return items_of(m, m.call(BoundV(user, obj), CallArgs((), {}, None)))
-    if m.live(obj.facts.get("unknown-children", False)):
-        m.note("a container with unknown children")
-        return tuple(m.unknown("a child of a container with unknown children") for _ in range(TRIPS)), False
-    if obj.entry is not None and obj.entry.holds is Holds.DICT:
-        return tuple(name for name, child in obj.mods.items() if child is not MISSING), True
-    return tuple(m.live(child) for child in obj.mods.values()), True
