@@ -1,11 +1,10 @@
-"""Attributes and items: reading and writing them on every kind of value."""
+"""Attributes: reading, writing and deleting them on every kind of value."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modlint.interpreter import classes, containers, methods, scope
-from modlint.interpreter.iteration import item_of, iterate
 from modlint.interpreter.values import (
     MISSING,
     STATE,
@@ -14,11 +13,9 @@ from modlint.interpreter.values import (
     Choice,
     ClassV,
     Descriptor,
-    DictObj,
     ExtMethod,
     ExtV,
     FuncV,
-    ListObj,
     ModuleObj,
     Obj,
     PartialV,
@@ -29,7 +26,6 @@ from modlint.interpreter.values import (
     Tensor,
     Value,
     View,
-    is_const,
 )
 
 if TYPE_CHECKING:
@@ -253,149 +249,3 @@ def delete_attr(m: Interpreter, base: Value, name: str) -> None:
     for cells in (getattr(base, "cells", {}), getattr(base, "mods", {}), getattr(base, "tensors", {})):
         if name in cells:
             m.set(cells, name, MISSING)
-
-
-# -- items -------------------------------------------------------------------------------------------------------
-
-
-def get_item(m: Interpreter, base: Value, index: Value, site: Site | None) -> Value:
-    """`base[index]`."""
-    return m.split(base, lambda b: m.split(index, lambda i: _item(m, b, i, site)))
-
-
-def _item(m: Interpreter, base: Value, index: Value, site: Site | None) -> Value:
-    if isinstance(base, DictObj):
-        return dict_item(m, base, index)
-    if isinstance(base, ModuleObj):
-        return m.module_item(base, index, site)
-    if isinstance(base, View):
-        cells = base.cells()
-        return m.live(cells[index]) if isinstance(index, str) and index in cells else m.unknown("gave up: no such key")
-    if isinstance(base, Sym):
-        if base.op in {"data", "join", "input"} or isinstance(index, slice | tuple):
-            return m.data(base.taint, base.src)
-        return item_of(m, base, index)
-    if type(base) is tuple or isinstance(base, ListObj | str):
-        return _sequence_item(m, base, index)
-    if isinstance(base, Tensor):
-        return base
-    if isinstance(base, ClassV | ExtV):
-        return base  # a generic alias
-    user = classes.find_any(getattr(base, "cls", None), "__getitem__")
-    if isinstance(user, FuncV):
-        return m.call(BoundV(user, base), CallArgs((index,), {}, site))
-    return m.unknown("an item that is not modelled", m.taint_of(base))
-
-
-def _sequence_item(m: Interpreter, base: Value, index: Value) -> Value:
-    items: Any = base if not isinstance(base, ListObj) else m.live(base.cells["items"])
-    if type(items) is Choice:
-        return m.lift(items, lambda v: _pick(m, v, index))
-    picked = _pick(m, items, index)
-    return (
-        m.new_list(picked)
-        if isinstance(index, slice) and isinstance(base, ListObj) and type(picked) is tuple
-        else picked
-    )
-
-
-def _pick(m: Interpreter, items: Value, index: Value) -> Value:
-    index = m.concrete(index) if not isinstance(index, slice) else index
-    if type(items) is Sym:
-        if isinstance(index, slice):
-            return m.symbol("item", items, f"{index}")
-        return item_of(m, items, index if index is not MISSING else m.unknown("an index"))
-    try:
-        return items[index]
-    except (TypeError, IndexError, ValueError):
-        return m.unknown("gave up: index not known or out of range")
-
-
-def dict_item(m: Interpreter, base: DictObj, index: Value) -> Value:
-    """`d[key]`: the entry, alternatives by key when the key is not known, or what the default factory makes."""
-    items = m.dict_items(base)
-    key = m.key_of(index)
-    if key in items and items[key] is not MISSING:
-        return m.live(items[key])
-    if type(index) is Sym and 0 < len(items) <= 8 and not base.open:
-        return alternatives(m, index, items)
-    if base.factory is not None:
-        made = m.call(base.factory, CallArgs((), {}, None))
-        m.set(base.cells, "items", {**items, key: made})
-        return made
-    return m.symbol("item", m.unknown("an open dict"), 0) if base.open else m.unknown("gave up: key not known")
-
-
-def alternatives(m: Interpreter, index: Sym, items: dict[Any, Value]) -> Value:
-    """The entries of a table under the conditions that the key is theirs."""
-    from modlint.interpreter.operators import compare
-
-    found = []
-    for key, value in items.items():
-        if is_const(key):
-            true, _ = m.truth(compare(m, "==", index, key))
-            both = m.conjoin(m.pc, m.drawn_once(index, key, true))
-            if both:
-                found.append((both, value))
-    return m.join(found) if found else m.unknown("gave up: key not known")
-
-
-def set_item(m: Interpreter, base: Value, index: Value, value: Value, place: Placement | None) -> None:
-    """`base[index] = value`."""
-    if isinstance(base, DictObj):
-        m.set(base.cells, "items", {**m.dict_items(base), m.key_of(index): value})
-        m.wrote_into(base, m.taint_of(value) | m.taint_of(index))
-    elif isinstance(base, View) and isinstance(index, str):
-        if base.kind == "modules":
-            m.set_module_item(base.obj, index, value, place)
-        else:
-            m.set(base.obj.cells, index, value)
-    elif isinstance(base, ListObj):
-        _set_list_item(m, base, index, value)
-        m.wrote_into(base, m.taint_of(value))
-    elif isinstance(base, ModuleObj):
-        m.set_module_item(base, index, value, place)
-    elif isinstance(base, Tensor):
-        m.write_tensor(base, m.taint_of(value), m.taint_of(index) != 0)
-    else:
-        user = classes.find_any(getattr(base, "cls", None), "__setitem__")
-        if isinstance(user, FuncV):
-            m.call(BoundV(user, base), CallArgs((index, value), {}, None))
-
-
-def _set_list_item(m: Interpreter, base: ListObj, index: Value, value: Value) -> None:
-    items = m.live(base.cells["items"])
-    where = index if isinstance(index, slice) else m.concrete(index)
-    if type(items) is not tuple:
-        return
-    changed = list(items)
-    try:
-        if isinstance(where, slice):
-            changed[where] = iterate(m, value)
-        else:
-            changed[where] = value
-    except (TypeError, IndexError, ValueError):
-        m.set(base.cells, "items", m.unknown("gave up: item set at an unknown index"))
-        return
-    m.set(base.cells, "items", tuple(changed))
-
-
-def delete_item(m: Interpreter, base: Value, index: Value) -> None:
-    """`del base[index]`."""
-    base = m.live(base)
-    if isinstance(base, DictObj):
-        items = dict(m.dict_items(base))
-        items.pop(m.key_of(index), None)
-        m.set(base.cells, "items", items)
-    elif isinstance(base, ListObj):
-        items = m.live(base.cells["items"])
-        where = index if isinstance(index, slice) else m.concrete(index)
-        if type(items) is tuple and isinstance(where, int | slice):
-            changed = list(items)
-            try:
-                del changed[where]
-            except IndexError:
-                return
-            m.set(base.cells, "items", tuple(changed))
-    elif isinstance(base, ModuleObj):
-        m.delete_module_item(base, index)

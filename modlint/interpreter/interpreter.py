@@ -10,7 +10,7 @@ Where things are (each calls the others through this class):
         statements         one transfer function per statement: execute
         expressions        one per expression: evaluate, assign
         operators          binary, compare, negate
-        attributes         get_attr, set_attr, get_item, ...
+        attributes         get_attr, set_attr, delete_attr;  subscripts: get_item, set_item, ...
         calls              call, instantiate, bind parameters
         library            library names: the *_models, and the catalogue
         methods            of lists, dicts, strings, tensors;  module_api: of nn.Module
@@ -34,6 +34,7 @@ from modlint.interpreter import (
     modules,
     scope,
     states,
+    subscripts,
     tracking,
 )
 from modlint.interpreter.frames import Frame
@@ -374,19 +375,19 @@ class Interpreter(Placements):
         attributes.delete_attr(self, base, name)
 
     def get_item(self, base: Value, index: Value, site: Site | None) -> Value:
-        return attributes.get_item(self, base, index, site)
+        return subscripts.get_item(self, base, index, site)
 
     def set_item(self, base: Value, index: Value, value: Value, place: Placement | None) -> None:
-        attributes.set_item(self, base, index, value, place)
+        subscripts.set_item(self, base, index, value, place)
 
     def delete_item(self, base: Value, index: Value) -> None:
-        attributes.delete_item(self, base, index)
+        subscripts.delete_item(self, base, index)
 
     def dict_item(self, d: DictObj, index: Value) -> Value:
-        return attributes.dict_item(self, d, index)
+        return subscripts.dict_item(self, d, index)
 
     def alternatives(self, index: Sym, items: dict[Any, Value]) -> Value:
-        return attributes.alternatives(self, index, items)
+        return subscripts.alternatives(self, index, items)
 
     def read_attr(self, obj: ModuleObj, name: str) -> None:
         tracking.read_attr(self, obj, name)
