@@ -4,6 +4,8 @@
     python benchmarks/zoo.py static torchvision --graphs GRAPHS
     python benchmarks/zoo.py table
 
+`--results FOLDER` keeps the lines elsewhere than in results/.
+
 `run` traces a family and appends a line a model to results/zoo-FAMILY.jsonl; what has a line is skipped, so that it
 can be stopped and started again. The graphs go into the folder GRAPHS. `static` reads them from there and compares them
 with the static pass; it adds to results/static-FAMILY.jsonl what has no line there. `table` prints both as Markdown.
@@ -74,7 +76,6 @@ if TYPE_CHECKING:
 RESULTS = Path(__file__).resolve().parent / "results"
 SECONDS = 180  # for each step of one model
 STATIC_SECONDS = 60  # for one file of the static pass
-_FAR = 40  # disagreements kept per model
 
 
 @dataclass(frozen=True)
@@ -326,7 +327,7 @@ def examined(entry: Entry) -> tuple[dict[str, Any], TracedGraph | None]:
             model = build()
             inputs = _hf_inputs(model) if make_inputs is _hf_inputs else make_inputs()
     except (Exception, Late) as error:  # the model's own constructor, in a benchmark
-        return {**row, "not_built": _short(error)}, None
+        return {**row, "not_built": _said(error)}, None
     meta = any(p.is_meta for p in model.parameters())
     inputs = inputs.to("meta") if meta else inputs
     row |= {"device": "meta" if meta else "cpu", "parameters": sum(p.numel() for p in model.parameters())}
@@ -334,7 +335,7 @@ def examined(entry: Entry) -> tuple[dict[str, Any], TracedGraph | None]:
         with _alarm(SECONDS), same_random_state():
             hooks = _hook_counts(model, inputs)
     except (Exception, Late) as error:
-        return {**row, "not_run": _short(error)}, None
+        return {**row, "not_run": _said(error)}, None
     row["hooks"] = sum(hooks.values())
     try:
         with _alarm(SECONDS):
@@ -342,13 +343,13 @@ def examined(entry: Entry) -> tuple[dict[str, Any], TracedGraph | None]:
         with _alarm(SECONDS):
             row |= {**found, **_times(model, inputs, graph.tracer == "fx")}
     except (Exception, Late) as error:
-        return row | {"failed": _short(error), "where": traceback.format_exc()[-600:]}, None
+        return row | {"failed": _said(error), "where": traceback.format_exc()[-600:]}, None
     row |= {"class": type(model).__name__, "file": _short(inspect.getsourcefile(type(model)) or "")}
     row["seconds"] = round(time.perf_counter() - began, 2)
     return row, graph
 
 
-def _short(error: BaseException) -> str:
+def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:300]
 
 
@@ -409,7 +410,7 @@ def _traced(model: nn.Module, inputs: Inputs, hooks: Counter[str]) -> tuple[Trac
 def _difference(counts: Counter[str], hooks: Counter[str]) -> list[list[Any]]:
     """[path, ours, hooks] wherever they differ; an instance that is registered nowhere has no hook."""
     keys = {key for key in (*counts, *hooks) if not key.startswith("<") and counts[key] != hooks[key]}
-    return [[key, counts[key], hooks[key]] for key in sorted(keys)][:_FAR]
+    return [[key, counts[key], hooks[key]] for key in sorted(keys)]
 
 
 def _times(model: nn.Module, inputs: Inputs, fx: bool) -> dict[str, Any]:
@@ -550,7 +551,7 @@ def compared(row: dict[str, Any], graph: TracedGraph, static: StaticPass, entry:
         same = bool(pairs)
         return {"same_arguments": same, **_differences(pairs or static.pairs(row["class"], _long(row["file"]), graph))}
     except (Exception, Late) as error:  # a crash of the static pass is a result here
-        return {"static_failed": _short(error)}
+        return {"static_failed": _said(error)}
 
 
 def _ways(row: dict[str, Any], build: Callable[[], nn.Module]) -> list[Made]:
@@ -603,9 +604,9 @@ def _differences(pairs: list[Pair]) -> dict[str, Any]:
         "pairs": len(pairs),
         "static_unseen": len(unseen),
         "static_differ": len(wrong),
-        "static_differs": wrong[:_FAR],
+        "static_differs": wrong,
         "states_differ": len(states),
-        "states": states[:_FAR],
+        "states": states,
     }
 
 
@@ -619,7 +620,7 @@ def run(family: str, graphs: Path, part: str, limit: int | None) -> None:
     out = RESULTS / f"zoo-{family}.jsonl"
     done = Counter(row["name"] for row in _lines(out))
     graphs.mkdir(parents=True, exist_ok=True)
-    for number, entry in enumerate(list(FAMILIES[family]())[index::count][:limit]):
+    for number, entry in list(enumerate(FAMILIES[family]()))[index::count][:limit]:
         if done[entry[0]]:
             done[entry[0]] -= 1
             continue
@@ -735,7 +736,9 @@ def _reasons(rows: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     """See the module's docstring."""
+    global RESULTS
     parser = argparse.ArgumentParser(description="Trace a zoo of models and compare.")
+    parser.add_argument("--results", type=Path, default=RESULTS)
     commands = parser.add_subparsers(dest="command", required=True)
     running = commands.add_parser("run")
     running.add_argument("--part", default="0/1")
@@ -746,6 +749,7 @@ def main() -> None:
         command.add_argument("--graphs", type=Path, required=True)
     commands.add_parser("table")
     options = parser.parse_args()
+    RESULTS = options.results
     if options.command == "run":
         run(options.family, options.graphs, options.part, options.limit)
     elif options.command == "static":
