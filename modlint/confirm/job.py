@@ -17,12 +17,11 @@ from modlint.confirm.intent import with_intent
 from modlint.confirm.library import confirm_model, settings_of
 from modlint.confirm.memory import fitting
 from modlint.confirm.outcome import ranked
-from modlint.confirm.subject import matched
 from modlint.errors import ModlintError
 from modlint.graph import Location
 from modlint.trace.corridor import trace_model
 from modlint.trace.entries import use_tables
-from modlint.trace.inputs import Inputs, find
+from modlint.trace.inputs import Inputs, find, matched
 from modlint.trace.report import report_of
 from modlint.trace.session import parse_init
 from modlint.trace.target import load, named

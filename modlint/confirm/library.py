@@ -14,10 +14,10 @@ from modlint.confirm.determinism import Determinism, Settings, pick_device, rest
 from modlint.confirm.experiment import Experiment
 from modlint.confirm.memory import fitting
 from modlint.confirm.outcome import ConfirmResult
-from modlint.confirm.subject import matched, prepare
+from modlint.confirm.subject import prepare
 from modlint.errors import ModlintError
 from modlint.trace import trace_model
-from modlint.trace.inputs import find
+from modlint.trace.inputs import find, matched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

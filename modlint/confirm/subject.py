@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflat
 
 from modlint.confirm.determinism import applied, seed_all
 from modlint.confirm.replica import replicate
+from modlint.trace.inputs import floating
 from modlint.trace.users import user_code
 
 if TYPE_CHECKING:
@@ -72,26 +73,12 @@ def prepare(
     with applied(settings):
         with user_code(f"moving {type(model).__name__} to {settings.device}"):
             replica.to(settings.device, settings.dtype)
-        args, kwargs = _moved((inputs.args, inputs.named), settings, _floating(replica))
+        args, kwargs = _moved((inputs.args, inputs.named), settings, floating(replica))
         subject = Subject(replica, args, kwargs)
         _materialise(subject)
         if awaken:
             _awaken(subject)
     return subject, memo
-
-
-def matched(model: nn.Module, inputs: Inputs) -> Inputs:
-    """The inputs in the model's own floating type, if it has one: half precision is not asked for in every input."""
-    dtype = _floating(model)
-
-    def cast(value: Any) -> Any:
-        floating = torch.is_tensor(value) and value.is_floating_point()
-        return value.to(dtype) if floating and value.dtype is not dtype else value
-
-    if dtype is None:
-        return inputs
-    args, kwargs = tree_map(cast, (inputs.args, inputs.kwargs))
-    return replace(inputs, args=args, kwargs=kwargs)
 
 
 def loss_of(outputs: Any, seed: int) -> torch.Tensor | None:
@@ -135,12 +122,6 @@ def leaves_of(outputs: Any) -> list[Any]:
         else:
             found.append(leaf)
     return found
-
-
-def _floating(model: nn.Module) -> torch.dtype | None:
-    """The one floating type of all parameters and buffers."""
-    found = {t.dtype for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()}
-    return found.pop() if len(found) == 1 else None
 
 
 def _moved(values: Any, settings: Settings, dtype: torch.dtype | None) -> Any:

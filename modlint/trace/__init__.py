@@ -23,7 +23,8 @@ def trace(model: torch.nn.Module, *inputs: Any, **keywords: Any) -> TracedGraph:
     """The reuse graph of a model as it really is, in train mode; the model is left as it was.
 
     `inputs` and `keywords` are forward's; with none given they are the model's `example_input_array` or synthesised.
-    Raises ModlintError when no inputs fit or the forward raises.
+    Raises ModlintError when forward does not take them or raises. Where torch.fx follows the forward (`tracer` is "fx")
+    it is not run, so that tensors of a wrong shape pass unnoticed; `modlint trace` tries them.
     """
     return trace_model(model, Inputs.of(inputs, keywords) if inputs or keywords else None)
 

@@ -17,7 +17,7 @@ from modlint.trace.births import Births
 from modlint.trace.build import graph_of
 from modlint.trace.effects import Effects
 from modlint.trace.entries import has_entry
-from modlint.trace.inputs import Inputs, find, varied
+from modlint.trace.inputs import Inputs, bound, find, varied
 from modlint.trace.isolate import Snapshot, copy_of, same_random_state, untouched
 from modlint.trace.live import LiveModel, globals_of
 from modlint.trace.modes import may_write_by_mode
@@ -59,20 +59,29 @@ class Pass:
 
 
 def trace_model(
-    model: torch.nn.Module, inputs: Inputs | None = None, births: Births | None = None, target: str = ""
+    model: torch.nn.Module,
+    inputs: Inputs | None = None,
+    births: Births | None = None,
+    target: str = "",
+    trial: bool = False,
 ) -> TracedGraph:
     """The use graph of a model in train mode. Raises ModlintError when no inputs fit or the forward raises.
 
     fx first. An execution is recorded where fx fails, and where the forward leaves something behind of which only an
     execution can tell whether it is state; both passes must then agree, or the recorded one is kept.
+
+    fx needs no shapes. Where it suffices, given inputs are bound to forward's signature and no more, since a forward
+    costs several times what fx does; with `trial` they are run too.
     """
     live = LiveModel(model, births or Births())
     with same_random_state(), untouched(model):
         given, missing = _inputs(model, inputs)
         symbolic, traced = symbolic_pass(live, given)
         if symbolic is not None and not traced.touched:
-            if inputs is not None and inputs.origin != "synthesised":
+            if inputs is not None and trial:
                 tried(model, inputs, symbolic.outside())
+            elif inputs is not None:
+                bound(model, inputs)
             return _graph(symbolic, given, target, "")
         if given is None:
             raise missing or LogicError("no inputs and no reason")

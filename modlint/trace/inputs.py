@@ -5,6 +5,7 @@ What nobody gives is synthesised by `modlint.trace.synthesis`. In: strings and a
 
 from __future__ import annotations
 
+import inspect
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -116,6 +117,46 @@ class Inputs:
 def running(model: torch.nn.Module, inputs: Inputs) -> str:
     """What is done when the model runs on the inputs, for messages."""
     return f"the forward pass of {type(model).__name__} on {', '.join(inputs.described) or 'no arguments'}"
+
+
+def bound(model: torch.nn.Module, inputs: Inputs) -> None:
+    """Raises ModlintError where `forward` does not take as many arguments, or none of these names.
+
+    What comes between the call and `forward` (a pre-hook, an own `__call__`, a decorator) may change the arguments:
+    nothing is said of those.
+    """
+    if model._forward_pre_hooks or type(model).__call__ is not torch.nn.Module.__call__:
+        return
+    try:
+        signature = inspect.signature(model.forward, follow_wrapped=False)
+    except (TypeError, ValueError):  # not written in Python
+        return
+    try:
+        signature.bind(*inputs.args, **inputs.named)
+    except TypeError as error:
+        given = ", ".join(inputs.described) or "no arguments"
+        name = f"{type(model).__name__}.forward"
+        raise ModlintError(f"{name}{signature} does not take {given}: {error}") from error
+
+
+def floating(model: torch.nn.Module) -> torch.dtype | None:
+    """The one floating type of all parameters and buffers."""
+    found = {t.dtype for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()}
+    return found.pop() if len(found) == 1 else None
+
+
+def matched(model: torch.nn.Module, inputs: Inputs) -> Inputs:
+    """The inputs in the model's own floating type, if it has one: half precision is not asked for in every input."""
+    dtype = floating(model)
+
+    def other(value: Any) -> bool:
+        return isinstance(value, torch.Tensor) and value.is_floating_point() and value.dtype is not dtype
+
+    values = (inputs.args, inputs.named)
+    if dtype is None or not any(map(other, torch.utils._pytree.tree_leaves(values))):
+        return inputs
+    args, named_values = torch.utils._pytree.tree_map(lambda v: v.to(dtype) if other(v) else v, values)
+    return Inputs.of(args, named_values, inputs.origin)
 
 
 def varied(inputs: Inputs, seed: int = 1) -> Inputs:

@@ -112,7 +112,7 @@ def _traced(request: Request, room: int | None) -> Any:
 
     from modlint.trace.corridor import trace_model
     from modlint.trace.entries import use_tables
-    from modlint.trace.inputs import Inputs, find
+    from modlint.trace.inputs import Inputs, find, matched
     from modlint.trace.target import load
 
     use_tables(request.states)
@@ -121,9 +121,9 @@ def _traced(request: Request, room: int | None) -> Any:
         torch.manual_seed(request.seed)
         target = load(request.target, parse_init(request.init), request.device or None, room)
         given = find(target.model, request.input, request.inputs or None, request.seed) if _says(request) else None
-        if given is not None and request.device:
-            given = given.to(request.device)
-        graph = trace_model(target.model, given, target.births, request.target)
+        if given is not None:
+            given = matched(target.model, given.to(request.device) if request.device else given)
+        graph = trace_model(target.model, given, target.births, request.target, trial=True)
     if graph.inputs is not None:
         graph.inputs = Inputs((), (), graph.inputs.described, graph.inputs.origin)
     return graph

@@ -18,7 +18,7 @@ import torch
 from modlint.errors import ModlintError
 from modlint.trace.calls import Call, Recorder
 from modlint.trace.demands import BATCH, LENGTH, SPATIAL, Demand, demand_of
-from modlint.trace.inputs import Inputs, InputSpec, described, seeded, unpacked
+from modlint.trace.inputs import Inputs, InputSpec, described, matched, seeded, unpacked
 from modlint.trace.isolate import copy_of, same_random_state
 from modlint.trace.recorded import TensorFlow, watching
 from modlint.trace.users import UserCodeError, user_code
@@ -171,7 +171,7 @@ class _Search:
         values = [_value(guess, generator) for guess in guesses]
         args = [v for a, v in zip(arguments, values, strict=True) if not a.keyword]
         kwargs = {a.name: v for a, v in zip(arguments, values, strict=True) if a.keyword}
-        return Inputs.of(args, kwargs, "synthesised")
+        return matched(self._model, Inputs.of(args, kwargs, "synthesised"))
 
     def _attempt(self, inputs: Inputs) -> _Outcome:
         """Run a copy of the model, in train mode, without gradients."""

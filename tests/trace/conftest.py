@@ -69,6 +69,6 @@ def traced(write: Callable[..., Path]) -> Callable[..., TracedGraph]:
         sys.modules.pop("net", None)
         target = load(f"{write(source)}:{name}")
         given = Inputs.of(inputs, keywords) if inputs or keywords else None
-        return trace_model(target.model, given, target.births, target.spec)
+        return trace_model(target.model, given, target.births, target.spec, trial=True)
 
     return traced
