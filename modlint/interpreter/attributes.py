@@ -47,6 +47,8 @@ def _get(m: Interpreter, base: Value, name: str, site: Site | None, reading: boo
     if isinstance(base, ModuleObj):
         return module_attr(m, base, name, site, reading)
     if isinstance(base, ExtV):
+        if name in {"__name__", "__qualname__"} and (entry := m.entry(base.dotted)) is not None:
+            return entry.type.rpartition(".")[2]
         return scope.external(f"{base.dotted}.{name}")
     if isinstance(base, Sym):
         return _symbol_attr(m, base, name)

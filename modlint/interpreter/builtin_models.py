@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes
+from modlint.interpreter import classes, kinds
 from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.operators import binary, negate
 from modlint.interpreter.values import (
@@ -66,10 +66,7 @@ def _isinstance(m: Interpreter, args: CallArgs) -> Value:
 
 
 def _issubclass(m: Interpreter, args: CallArgs) -> Value:
-    cls, other = m.live(argument(args, 0)), m.live(argument(args, 1))
-    if isinstance(cls, ClassV) and isinstance(other, ClassV):
-        return other in cls.mro
-    return m.unknown("issubclass of a library class")
+    return m.lift(argument(args, 0), lambda cls: kinds.is_subclass(m, cls, m.live(argument(args, 1))))
 
 
 def _getattr(m: Interpreter, args: CallArgs) -> Value:

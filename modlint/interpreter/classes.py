@@ -70,6 +70,11 @@ def is_module_class(m: Interpreter, cls: Value) -> bool:
     return False
 
 
+def is_module_root(cls: ExtV) -> bool:
+    """Whether the name is nn.Module itself, by any of its paths."""
+    return cls.dotted in {"torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"}
+
+
 def _looks_like_module(cls: ClassV, bases: Sequence[Value]) -> bool:
     """A class with an unknown base and a forward of its own."""
     unknown = [b for b in bases if not isinstance(b, ClassV) and not (isinstance(b, ExtV) and _plain(b.dotted))]

@@ -29,6 +29,7 @@ from modlint.interpreter import (
     containers,
     copying,
     iteration,
+    kinds,
     library,
     module_api,
     modules,
@@ -300,7 +301,7 @@ class Interpreter(Placements):
 
     def is_instance(self, value: Value, cls: Value) -> Value:
         """`isinstance(value, cls)`."""
-        return self.lift(value, lambda v: states.is_instance(self, v, self.live(cls)))
+        return self.lift(value, lambda v: kinds.is_instance(self, v, self.live(cls)))
 
     def has_attr(self, base: Value, name: str) -> Value:
         """`hasattr(base, name)`."""

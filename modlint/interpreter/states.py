@@ -1,4 +1,4 @@
-"""What an instance is: its state class, `isinstance`, `hasattr`, and the attributes that library classes have."""
+"""What an instance is: its state class, `hasattr`, and the attributes that library classes have."""
 
 from __future__ import annotations
 
@@ -10,12 +10,8 @@ from modlint.graph import State, StateClass, Trait
 from modlint.interpreter import classes
 from modlint.interpreter.values import (
     MISSING,
-    BoundV,
     ClassV,
-    DictObj,
-    ExtV,
     FuncV,
-    ListObj,
     ModuleObj,
     Obj,
     Sym,
@@ -31,13 +27,6 @@ if TYPE_CHECKING:
 _PARAMETERS = frozenset({"weight", "bias", "in_proj_weight", "in_proj_bias", "weight_v", "weight_g", "weight_orig"})
 _BUFFERS = frozenset({"running_mean", "running_var", "num_batches_tracked"})
 _WRITES = frozenset({Trait.WRITES_TRAIN, Trait.WRITES_EVAL})
-_PYTHON = {
-    "builtins.int": int,
-    "builtins.float": float,
-    "builtins.str": str,
-    "builtins.bool": bool,
-    "builtins.bytes": bytes,
-}
 
 
 def own_state(m: Interpreter, obj: ModuleObj) -> State:
@@ -190,78 +179,3 @@ def has_attr(m: Interpreter, base: Value, name: str) -> Value:
             return True
         return m.symbol("has", id(base), name) if classes.open_base(m, base) else False
     return m.symbol("has", base, name) if isinstance(base, Sym) else m.unknown("hasattr of an unknown value")
-
-
-def is_instance(m: Interpreter, value: Value, cls: Value) -> Value:
-    """`isinstance` of one value and one class, or a tuple of classes."""
-    if type(cls) is tuple:
-        answers = [is_instance(m, value, m.live(one)) for one in cls]
-        if any(answer is True for answer in answers):
-            return True
-        if all(answer is False for answer in answers):
-            return False
-        return next(answer for answer in answers if answer is not False)
-    if isinstance(value, ModuleObj):
-        return _module_is(m, value, cls)
-    if isinstance(cls, ExtV) and cls.dotted in _PYTHON and is_const(value):
-        return isinstance(value, _PYTHON[cls.dotted])
-    if isinstance(cls, ExtV) and (known := _container_is(value, cls.dotted)) is not None:
-        return known
-    if isinstance(value, Obj):
-        return cls in value.cls.mro if isinstance(value.cls, ClassV) else m.symbol("isinstance", value.id, id(cls))
-    if type(value) is Sym:
-        return m.symbol("isinstance", value, getattr(cls, "dotted", None) or getattr(cls, "qualname", str(id(cls))))
-    return False if isinstance(cls, ClassV) or is_const(value) else m.unknown("isinstance of a value not modelled")
-
-
-def _container_is(value: Value, dotted: str) -> bool | None:
-    name = dotted.rpartition(".")[2]
-    if type(value) is tuple:
-        return name in {"tuple", "Sequence", "Iterable", "Collection"}
-    if isinstance(value, ListObj):
-        return name in {value.kind, "Sequence", "Iterable", "Collection", "List"}
-    if isinstance(value, DictObj):
-        return name in {"dict", "OrderedDict", "Mapping", "Iterable", "Collection"}
-    if isinstance(value, FuncV | BoundV):
-        return name in {"Callable", "FunctionType", "LambdaType"}
-    return None
-
-
-def _module_is(m: Interpreter, value: ModuleObj, cls: Value) -> Value:
-    mro = value.cls.mro if isinstance(value.cls, ClassV) else (value.cls,)
-    if isinstance(cls, ClassV):
-        return cls in mro
-    if not isinstance(cls, ExtV):
-        return m.unknown("isinstance with an unknown class")
-    if cls.dotted in {"torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"}:
-        return True
-    asked = m.catalogue.canonical(cls.dotted) or cls.dotted
-    for base in mro:
-        if isinstance(base, ExtV) and (m.catalogue.canonical(base.dotted) or base.dotted) == asked:
-            return True
-    if value.entry is not None:
-        return _catalogued_is(m, value, asked)
-    open_class = isinstance(value.cls, ClassV) and classes.open_base(m, value.cls)
-    return m.symbol("isinstance", value.id, asked) if open_class or not isinstance(value.cls, ClassV) else False
-
-
-_FAMILIES = {
-    "_BatchNorm": ("BatchNorm", "SyncBatchNorm", "LazyBatchNorm"),
-    "_InstanceNorm": ("InstanceNorm", "LazyInstanceNorm"),
-    "_NormBase": ("BatchNorm", "InstanceNorm", "SyncBatchNorm"),
-    "_ConvNd": ("Conv", "LazyConv"),
-    "_ConvTransposeNd": ("ConvTranspose",),
-    "_DropoutNd": ("Dropout", "AlphaDropout", "FeatureAlphaDropout"),
-    "RNNBase": ("RNN", "LSTM", "GRU"),
-    "_Loss": ("",),
-}
-
-
-def _catalogued_is(m: Interpreter, value: ModuleObj, asked: str) -> Value:
-    name = asked.rpartition(".")[2]
-    own = value.entry.type.rpartition(".")[2] if value.entry is not None else ""
-    if name in _FAMILIES:
-        return own.startswith(_FAMILIES[name])
-    if m.entry(asked) is not None or not asked.startswith("torch."):
-        return False
-    return m.symbol("isinstance", value.id, asked)
