@@ -116,9 +116,9 @@ def _list(m: Interpreter, args: CallArgs) -> Value:
     if not args.args:
         return m.new_list(())
     source = m.live(args.args[0])
-    if isinstance(source, ListObj):
-        return m.new_list(source.cells["items"])
-    return m.new_list(_known_items(m, source))
+    assumed, by = m.is_assumed(source), m.configures(source)
+    made = m.new_list(source.cells["items"] if isinstance(source, ListObj) else _known_items(m, source))
+    return m.assume_length(made, by) if assumed else made
 
 
 def _known_items(m: Interpreter, source: Value) -> Value:

@@ -184,7 +184,7 @@ def _comp(m: Interpreter, e: ir.Comp, frame: Frame) -> Value:
     inner = m.comprehension_frame(frame)
     found: list[Value] = []
     keys: list[Value] = []
-    known = [True]
+    unsure: list[bool] = []  # for each iterable of unknown length: whether constructor arguments decide it
 
     def emit() -> None:
         if e.key is not None:
@@ -193,12 +193,13 @@ def _comp(m: Interpreter, e: ir.Comp, frame: Frame) -> Value:
         m.place(value, e.value, inner)
         found.append(value)
 
-    _comp_for(m, e.fors, 0, inner, emit, known, (found, keys))
+    _comp_for(m, e.fors, 0, inner, emit, unsure, (found, keys))
     if e.kind == "dict":
         return m.new_dict(dict(zip(keys, found, strict=False)))
     if e.kind == "gen":
-        return m.new_iter(tuple(found))
-    return m.new_list(tuple(found), e.kind)
+        return m.new_iter(tuple(found)) if not unsure else m.assumed_range(tuple(found), any(unsure))
+    made = m.new_list(tuple(found), e.kind)
+    return m.assume_length(made, any(unsure)) if unsure else made
 
 
 def _comp_for(
@@ -207,7 +208,7 @@ def _comp_for(
     at: int,
     frame: Frame,
     emit: Callable[[], None],
-    known: list[bool],
+    unsure: list[bool],
     out: tuple[list[Value], list[Value]],
 ) -> None:
     if at == len(fors):
@@ -217,12 +218,14 @@ def _comp_for(
     clause = fors[at]
     source = evaluate(m, clause.iter, frame)
     items, sure = m.items(source)
-    known[0] = known[0] and sure
-    with m.looping(m.fresh(), sure, m.configures(source)) as loop:
+    by = m.configures(source)
+    if not sure:
+        unsure.append(by)
+    with m.looping(m.fresh(), sure, by) as loop:
         for index, item in enumerate(items):
             loop.round = index
             assign(m, clause.target, item, frame, clause.iter)
-            _comp_if(m, clause.ifs, frame, lambda: _comp_for(m, fors, at + 1, frame, emit, known, out), out)
+            _comp_if(m, clause.ifs, frame, lambda: _comp_for(m, fors, at + 1, frame, emit, unsure, out), out)
 
 
 def _comp_if(

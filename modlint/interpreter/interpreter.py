@@ -52,7 +52,6 @@ from modlint.interpreter.values import (
     DictObj,
     ExtV,
     FuncV,
-    IterObj,
     ListObj,
     ModuleObj,
     Obj,
@@ -260,7 +259,7 @@ class Interpreter(Placements):
     def items(self, value: Value) -> tuple[tuple[Value, ...], bool]:
         """The items of an iterable, and whether their number is known."""
         value = self.live(value)
-        assumed = isinstance(value, IterObj) and value.id in self.assumed
+        assumed = self.is_assumed(value)
         found, known = iteration.items_of(self, value)
         return found, known and not assumed
 
@@ -288,6 +287,7 @@ class Interpreter(Placements):
             self.set(lst.cells, "items", self.bounded(old + items))
         elif type(old) is Choice:
             self.set(lst.cells, "items", self.lift(old, lambda v: v + items if type(v) is tuple else v))
+        self.grown(lst)
         self.wrote_into(lst, self.taint_of(items))
 
     def enter(self, manager: Value) -> Value:

@@ -128,7 +128,10 @@ def _filter(m: Interpreter, args: CallArgs) -> Value:
 
 def _iter(m: Interpreter, args: CallArgs) -> Value:
     value = m.live(argument(args, 0))
-    return value if isinstance(value, IterObj) else m.new_iter(iterate(m, value))
+    if isinstance(value, IterObj):
+        return value
+    items, known = m.items(value)
+    return m.new_iter(items) if known else m.assumed_range(items, m.configures(value))
 
 
 def _next(m: Interpreter, args: CallArgs) -> Value:
@@ -139,6 +142,8 @@ def _next(m: Interpreter, args: CallArgs) -> Value:
     if item is MISSING:
         if len(args.args) > 1:
             return args.args[1]
+        if m.is_assumed(value):
+            return m.unknown("an item past those that were assumed")
         raise Dead  # StopIteration
     return m.live(item)
 

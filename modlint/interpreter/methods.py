@@ -182,6 +182,7 @@ def _change(m: Interpreter, lst: ListObj, then: Callable[[list[Value]], None], t
         return m.bounded(tuple(new))
 
     m.set(lst.cells, "items", m.lift(lst.cells["items"], changed))
+    m.grown(lst)
     m.wrote_into(lst, taint)
 
 
@@ -197,12 +198,14 @@ def _append(m: Interpreter, lst: ListObj, args: CallArgs, name: str) -> Value:
 
 
 def _extend(m: Interpreter, lst: ListObj, args: CallArgs, name: str) -> Value:
-    new = iterate(m, _argument(args, 0, ()))
+    new, known = m.items(_argument(args, 0, ()))
     m.repeat_common(m.live(lst.cells["items"]), new, args.site)
     if name == "extendleft":
         _change(m, lst, lambda items: items.__setitem__(slice(0, 0), reversed(new)), m.taint_of(tuple(new)))
     else:
         _change(m, lst, lambda items: items.extend(new), m.taint_of(tuple(new)))
+    if not known:
+        m.assume_length(lst, m.configures(_argument(args, 0, ())))
     return None
 
 
@@ -246,7 +249,8 @@ def _reverse(m: Interpreter, lst: ListObj, args: CallArgs, name: str) -> Value:
 
 
 def _copy(m: Interpreter, lst: ListObj, args: CallArgs, name: str) -> Value:
-    return m.new_list(lst.cells["items"], lst.kind)
+    made = m.new_list(lst.cells["items"], lst.kind)
+    return m.assume_length(made, m.configures(lst)) if m.is_assumed(lst) else made
 
 
 def _index(m: Interpreter, lst: ListObj, args: CallArgs, name: str) -> Value:

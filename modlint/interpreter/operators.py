@@ -81,14 +81,16 @@ def _concatenated(m: Interpreter, left: Value, right: Value, site: Site | None) 
         return m.bounded(a + b)
     if isinstance(left, ModuleObj):
         return m.new_container(left, a + b)
-    return m.new_list(a + b)
+    made = m.new_list(a + b)
+    unsure = [m.configures(value) for value in (left, right) if m.is_assumed(value)]
+    return m.assume_length(made, any(unsure)) if unsure else made
 
 
 def _repeated(m: Interpreter, sequence: Value, count: Value, site: Site | None) -> Value:
     items = _items(m, sequence)
     if items is None:
         return m.new_list(m.unknown("a list of unknown items repeated"))
-    times, _ = m.trips(count)
+    times, known = m.trips(count)
     times = min(times, max(_MOST // max(len(items), 1), 1))
     if times > 1:
         for item in items:
@@ -98,7 +100,8 @@ def _repeated(m: Interpreter, sequence: Value, count: Value, site: Site | None) 
         return repeated
     if isinstance(sequence, ModuleObj):
         return m.new_container(sequence, repeated)
-    return m.new_list(repeated)
+    made = m.new_list(repeated)
+    return made if known and not m.is_assumed(sequence) else m.assume_length(made, m.configures(sequence))
 
 
 def compare(m: Interpreter, op: str, left: Value, right: Value) -> Value:

@@ -238,11 +238,32 @@ class Runs(Truths):
         self.assumed[made.id] = by
         return made
 
+    def is_assumed(self, value: Value) -> bool:
+        """Whether the number of items that a list or an iterator has here is an assumption."""
+        if isinstance(value, IterObj):
+            return value.id in self.assumed
+        return isinstance(value, ListObj) and value.id in self.lengths
+
+    def assume_length(self, lst: ListObj, by: bool) -> ListObj:
+        """Take notice that a list may have more items or fewer; `by`: constructor arguments decide how many."""
+        length = self.symbol("len", self.unknown("the length of a list that is built in a loop"))
+        length.configured = by
+        self.lengths[lst.id] = length
+        return lst
+
+    def grown(self, lst: ListObj) -> None:
+        """Take notice that a list was changed: a loop around it of unknown trip count leaves its length unknown."""
+        around = [loop for loop in self.loops if not loop.known and loop.id > lst.id]
+        if around or lst.id in self.lengths:
+            self.assume_length(lst, any(loop.configured for loop in around) or self.configures(lst))
+
     def configures(self, source: Value) -> bool:
         """Whether constructor arguments that are not known decide how many items an iterable has."""
         source = self.live(source)
         if isinstance(source, IterObj):
             return self.assumed.get(source.id, False)
+        if isinstance(source, ListObj) and source.id in self.lengths:
+            return self.lengths[source.id].configured
         if isinstance(source, ListObj):
             source = source.cells["items"]
         return type(source) is Sym and source.configured

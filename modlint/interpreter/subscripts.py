@@ -65,11 +65,12 @@ def _sequence_item(m: Interpreter, base: Value, index: Value) -> Value:
     if type(items) is Choice:
         return m.lift(items, lambda v: _pick(m, v, index))
     picked = _pick(m, items, index)
-    return (
-        m.new_list(picked)
-        if isinstance(index, slice) and isinstance(base, ListObj) and type(picked) is tuple
-        else picked
-    )
+    if not isinstance(index, slice) or not isinstance(base, ListObj) or type(picked) is not tuple:
+        return picked
+    if not m.is_assumed(base):
+        return m.new_list(picked)
+    by = m.configures(base)
+    return m.assume_length(m.new_list(picked or m.unknown("a part of a list of unknown length")), by)
 
 
 def _pick(m: Interpreter, items: Value, index: Value) -> Value:

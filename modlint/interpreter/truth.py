@@ -21,6 +21,7 @@ class Truths(State):
         self._equalities: dict[int, list[tuple[Any, Cond]]] = {}
         self._drawn: dict[tuple[Any, ...], list[tuple[int, Cond]]] = {}  # by iterable and key: which item was that key
         self._assumed: dict[int, int] = {}
+        self.lengths: dict[int, Sym] = {}  # of lists by id, whose number of items is an assumption
         self._configured: dict[int, bool] = {}  # literals: whether a constructor argument of the model decides them
 
     def forget_truths(self) -> None:
@@ -92,6 +93,8 @@ class Truths(State):
         """The length of a container as a constant or unknown value, or None for what has none."""
         if type(value) in (tuple, frozenset):
             return len(value)
+        if isinstance(value, ListObj) and value.id in self.lengths:
+            return self.lengths[value.id]
         if isinstance(value, ListObj | DictObj):
             items = self.live(value.cells["items"])
             if type(items) is Sym:
