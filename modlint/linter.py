@@ -57,6 +57,7 @@ class Outcome:
     watched: tuple[str, ...]
     files: tuple[str, ...]  # absolute paths of the linted files
     faults: tuple[str, ...] = ()
+    closed: tuple[tuple[str, str], ...] = ()  # folders that could not be looked into, and why
 
 
 def lint(request: Request) -> Outcome:
@@ -74,7 +75,7 @@ def lint(request: Request) -> Outcome:
     statistics = statistics_of(results, len(linted), time.perf_counter() - started)
     report = Report(reported, statistics, lines_at(sources, reported))
     faults = tuple(f"{result.file}: {result.fault}" for result in results if result.fault)
-    return Outcome(report, watched(request, sources, found, around, results), found.files, faults)
+    return Outcome(report, watched(request, sources, found, around, results), found.files, faults, found.closed)
 
 
 def findings_of(
@@ -98,7 +99,7 @@ def find_files(request: Request) -> tuple[Found, Found]:
     unsaved = tuple(path for path in request.paths if path in request.overlays)
     found = find([path for path in request.paths if path not in unsaved], config)
     taken = {path for path in unsaved if not (config.force_exclude and is_excluded(path, config))}
-    found = Found(tuple(sorted({*found.files, *taken})), found.watched)
+    found = replace(found, files=tuple(sorted({*found.files, *taken})))
     marked = any(os.path.exists(os.path.join(config.root, mark)) for mark in ("pyproject.toml", ".git"))
     inside = all(name_of(config.root, file) != file for file in found.files)
     if request.whole_tree and inside and (marked or config.source):

@@ -53,6 +53,8 @@ def _linted(ctx: click.Context, config: Config, paths: list[str], stdin: bool, o
     outcome = _run(config, paths, stdin, options)
     for fault in outcome.faults:
         click.echo(f"modlint: a fault of modlint's own left this file unjudged: {fault}", err=True)
+    for folder, reason in outcome.closed:
+        click.echo(f"modlint: cannot look into {shown_name(folder)}, so nothing in it is linted: {reason}", err=True)
     if not outcome.files and not stdin:
         click.echo("modlint: no Python files found under the given paths", err=True)
     report = _filtered(outcome.report, config, options)
@@ -161,7 +163,8 @@ _UNREPEATABLE = ("statistics", "since", "output_file", "write_baseline", "trace"
 
 def _repeatable(outcome: Outcome, stdin: bool, options: dict[str, Any]) -> bool:
     """Whether the same command prints the same as long as the watched files are unchanged."""
-    return not (stdin or outcome.faults or not outcome.files or any(options[name] for name in _UNREPEATABLE))
+    said = outcome.faults or outcome.closed or not outcome.files
+    return not (stdin or said or any(options[name] for name in _UNREPEATABLE))
 
 
 def _record(arguments: list[str], config: Config, outcome: Outcome, status: int, output: bytes) -> None:

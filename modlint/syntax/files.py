@@ -28,25 +28,29 @@ class Found:
 
     files: tuple[str, ...]
     watched: tuple[str, ...]
+    closed: tuple[tuple[str, str], ...] = ()  # folders that could not be looked into, and why
 
 
 def find(paths: Iterable[str], config: Config) -> Found:
     """The files that a run over `paths` lints. Raises ModlintError for a path that does not exist."""
     search = _Search(config)
-    missing = []
+    missing: list[str] = []
+    strange: list[str] = []
     for path in paths:
         full = os.path.abspath(path)
         if os.path.isdir(full):
             if not (config.force_exclude and search.excluded_from_above(full)):
                 search.walk(full)
-        elif os.path.exists(full):
+        elif os.path.isfile(full):
             if not (config.force_exclude and search.excluded_from_above(full)):
                 search.files.add(full)
         else:
-            missing.append(path)
+            (strange if os.path.exists(full) else missing).append(path)
     if missing:
         raise ModlintError(f"no such file or folder: {', '.join(missing)}")
-    return Found(tuple(sorted(search.files)), tuple(sorted(search.watched)))
+    if strange:
+        raise ModlintError(f"neither a file nor a folder: {', '.join(strange)}; source from a pipe is read from -")
+    return Found(tuple(sorted(search.files)), tuple(sorted(search.watched)), tuple(sorted(search.closed.items())))
 
 
 def is_excluded(path: str, config: Config) -> bool:
@@ -55,11 +59,12 @@ def is_excluded(path: str, config: Config) -> bool:
 
 
 class _Search:
-    """One search; `files` and `watched` grow as folders are walked."""
+    """One search; `files`, `watched` and `closed` grow as folders are walked."""
 
     def __init__(self, config: Config) -> None:
         self.files: set[str] = set()
         self.watched: set[str] = set()
+        self.closed: dict[str, str] = {}
         self._root = config.root
         self._gitignore = config.respect_gitignore
         self._excluded = Globs((*config.exclude, *config.extend_exclude), config.root)
@@ -74,7 +79,8 @@ class _Search:
             try:
                 with os.scandir(folder) as entries:
                     listing = list(entries)
-            except OSError:
+            except OSError as error:
+                self.closed[folder] = error.strerror or type(error).__name__
                 continue
             if self._gitignore and any(entry.name == ".gitignore" for entry in listing):
                 ignored = self._with(ignored, folder)
@@ -87,7 +93,7 @@ class _Search:
                     continue
                 if folder_like:
                     pending.append((entry.path, ignored))
-                elif entry.is_file():
+                elif os.path.isfile(entry.path):  # entry.is_file() raises for a link that leads to itself
                     self.files.add(entry.path)
 
     def excluded_from_above(self, path: str) -> bool:

@@ -6,6 +6,7 @@ The cells are one module: names carry over from cell to cell. Lines of magic are
 from __future__ import annotations
 
 import json
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,12 @@ from modlint.errors import ModlintError
 if TYPE_CHECKING:
     from modlint.graph.model import Location
 
-_MAGIC = ("%", "!", "?")
+_MAGIC = ("%", "!", "?", "/", ",", ";")  # no statement of Python starts with one of them
+_VALUE = re.compile(r"(\s*[A-Za-z_][\w.,\s\[\]]*=\s*)[!%]")  # `files = !ls`, `x = %time f()`
+_COMMAND = re.compile(  # what IPython takes for a magic without its %: two words in a row are no Python
+    r"(?:cd\s+(?:[~.]|(?=\w))|(?:cat|cp|ls|man|mkdir|mv|rm|pip|conda|mamba|uv)\s+(?=\w))(?!(?:and|else|for|if|in|is|not|or)\b)"
+)
+_TOKEN = re.compile(r"\\.|\'\'\'|\"\"\"|['\"#()\[\]{}]")
 _PYTHON_CELL_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
 
 
@@ -40,7 +46,7 @@ class Notebook:
 
     def lines(self, cell: int) -> list[str]:
         """The lines of one code cell, by its number in the notebook."""
-        every = self.source.decode("utf-8", "surrogatepass").split("\n")
+        every = self.source.decode("utf-8").split("\n")
         starts = [*(start for _, start in self.cells), len(every)]
         for index, (number, start) in enumerate(self.cells):
             if number == cell:
@@ -62,13 +68,16 @@ def read_notebook(path: str, data: bytes) -> Notebook:
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
             cells.append((number, len(lines) + 1))
             lines.extend(_code(cell.get("source", "")))
-    return Notebook("".join(line + "\n" for line in lines).encode("utf-8", "surrogatepass"), tuple(cells))
+    return Notebook("".join(line + "\n" for line in lines).encode("utf-8", "replace"), tuple(cells))
 
 
 def _speaks_python(document: dict[str, Any]) -> bool:
     metadata = document.get("metadata")
-    info = metadata.get("language_info") if isinstance(metadata, dict) else None
-    return not isinstance(info, dict) or info.get("name", "python") == "python"
+    if not isinstance(metadata, dict):
+        return True
+    tables = [(metadata.get("language_info"), "name"), (metadata.get("kernelspec"), "language")]
+    named = [table[key] for table, key in tables if isinstance(table, dict) and key in table]
+    return named[:1] in ([], ["python"])
 
 
 def _code(source: Any) -> list[str]:
@@ -77,12 +86,55 @@ def _code(source: Any) -> list[str]:
     first = next((line.strip() for line in lines if line.strip()), "")
     if first.startswith("%%") and not first.startswith(_PYTHON_CELL_MAGICS):
         return ["" for _ in lines]
-    return [_blanked(line) for line in lines]
+    statements = _Statements()
+    return [statements.read(line) for line in lines]
+
+
+class _Statements:
+    """The lines of one cell in order: what is magic where a statement starts is none within brackets or a string."""
+
+    def __init__(self) -> None:
+        self._quote = ""  # of the string that is open
+        self._brackets = 0
+        self._joined = False  # by a backslash
+        self._magic = False
+
+    def read(self, line: str) -> str:
+        """The line, with what is magic in it blanked."""
+        if not self._quote and not self._brackets and not (self._joined and not self._magic):
+            blanked = _blanked(line) if not self._joined else ""
+            self._magic = blanked != line
+            self._joined = self._magic and line.endswith("\\")
+            if self._magic:
+                return blanked
+        comment = self._reads_comment(line)
+        self._joined = line.endswith("\\") and not comment
+        if len(self._quote) == 1 and not self._joined:
+            self._quote = ""
+        return line
+
+    def _reads_comment(self, line: str) -> bool:
+        for token in _TOKEN.findall(line):
+            if self._quote:
+                self._quote = "" if token.startswith(self._quote) else self._quote
+            elif token == "#":
+                return True
+            elif token[0] in "'\"":
+                self._quote = token
+            elif token in "([{":
+                self._brackets += 1
+            elif token in ")]}":
+                self._brackets = max(self._brackets - 1, 0)
+        return False
 
 
 def _blanked(line: str) -> str:
-    """A line of magic as a `pass` of the same indentation, which is right inside of a block too."""
-    code = line.lstrip()
-    if code.startswith(_MAGIC) or (code.endswith("?") and "#" not in code):
-        return line[: len(line) - len(code)] + "pass"
-    return line
+    """A line of magic as a `pass` of the same indentation, which is right inside of a block too.
+
+    What magic gives to a name is the result of a call that nobody knows.
+    """
+    code = line.strip()
+    if code.startswith(_MAGIC) or (code.endswith("?") and "#" not in code) or _COMMAND.match(code):
+        return line[: len(line) - len(line.lstrip())] + "pass"
+    value = _VALUE.match(line)
+    return line if value is None else f"{value[1]}get_ipython()"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import sys
 import tokenize
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,6 +24,8 @@ _OPEN = 200  # brackets open at once: Python reads no more, and libcst overflows
 _BRACKET = re.compile(r"[\[\](){}]")
 _LONG = 4_000  # bytes of a line from which on its operators are counted
 _CHAINED = 1_500  # operators in a row: at some thousand libcst takes minutes, or overflows the machine's stack
+_RUNGS = 3_000  # branches of one `if`: at some thousand libcst overflows the machine's stack
+_PLACE = re.compile(r"parser error: error at (\d+):(\d+): ")
 _OPERATORS = (
     b"and",
     b"or",
@@ -134,12 +138,64 @@ def parse_module(path: str, data: bytes) -> libcst.Module:
         raise SourceError(
             f"nested too deeply to analyse: over {_CHAINED} operators in a row; split the line", path, line
         )
+    line = _ladder(data)
+    if line:
+        raise SourceError(f"nested too deeply to analyse: over {_RUNGS} elif in a row; use a table", path, line)
     try:
         return libcst.parse_module(data)
     except libcst.ParserSyntaxError as error:
-        raise SourceError(f"cannot be parsed: {error.message}", path, error.raw_line, error.raw_column + 1) from None
+        raise _syntax_error(path, data, error.message) from None
     except (UnicodeDecodeError, LookupError, SyntaxError) as error:
-        raise SourceError(f"cannot be decoded: {error}", path) from None
+        raise _undecoded(path, data, error) from None
+
+
+def _syntax_error(path: str, data: bytes, said: str) -> SourceError:
+    """What Python says of the source and where, as it tells more than libcst does; else what libcst `said`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(data)
+    except SyntaxError as error:
+        line = min(error.lineno or 1, data.count(b"\n") + 1)
+        return SourceError(f"cannot be parsed: {error.msg}", path, line, max(error.offset or 1, 1))
+    except (ValueError, RecursionError, MemoryError):
+        pass
+    place = _PLACE.match(said)
+    if place is None:
+        return SourceError(f"cannot be parsed: {said}", path)
+    line, column = int(place[1]), max(int(place[2]), 1)
+    return SourceError(f"cannot be parsed: {said[place.end() :]}", path, line, column)
+
+
+def _undecoded(path: str, data: bytes, error: Exception) -> SourceError:
+    """The line of the first byte that is not UTF-8 where the file declares no encoding, else what Python says."""
+    try:
+        encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+    except (SyntaxError, LookupError):
+        encoding = "utf-8" if "missing encoding" in str(error) else ""
+    try:
+        data.decode(encoding) if encoding.startswith("utf-8") else None
+    except UnicodeDecodeError as wrong:
+        line = data.count(b"\n", 0, wrong.start) + 1
+        reason = f"byte 0x{data[wrong.start]:02x} is not UTF-8, and the file declares no other encoding"
+        return SourceError(f"cannot be decoded: {reason}", path, line)
+    return SourceError(f"cannot be decoded: {error}", path)
+
+
+def _ladder(data: bytes) -> int:
+    """The line on which too many branches of one `if` follow each other, or 0. libcst nests them in each other."""
+    if data.count(b"elif") <= _RUNGS:
+        return 0
+    rungs: dict[int, int] = {}
+    for row, line in enumerate(data.split(b"\n"), start=1):
+        text = line.lstrip()
+        if text and not text.startswith(b"#"):
+            indent = len(line) - len(text)
+            rungs = {column: count for column, count in rungs.items() if column <= indent}
+            rungs[indent] = rungs.get(indent, 0) + 1 if text.startswith(b"elif") else 0
+            if rungs[indent] > _RUNGS:
+                return row
+    return 0
 
 
 def _too_deep(data: bytes) -> int:

@@ -127,6 +127,42 @@ def test_a_file_that_cannot_be_read_is_a_finding_and_the_others_are_still_linted
     assert lines[1] == LINE
 
 
+@pytest.mark.parametrize(
+    ("source", "place", "reason"),
+    [
+        pytest.param(b"x = 1\n\nif x\n    y\n", "3:5", "cannot be parsed: expected ':'", id="a colon that is missing"),
+        pytest.param(b"def f():\n  a\n b\n", "3:", "cannot be parsed: unindent does not match", id="an indentation"),
+        pytest.param(b"y = 1\nx = 'abc\n", "2:5", "cannot be parsed: unterminated string", id="an open string"),
+        pytest.param(b"# a\n# \xe9\n", "2:1", "cannot be decoded: byte 0xe9 is not UTF-8", id="a byte"),
+        pytest.param(b"if a:\n  b\n" + b"elif a:\n  b\n" * 9999, "6003:1", "nested too deeply", id="a ladder"),
+    ],
+)
+def test_an_unreadable_file_is_told_where_python_tells_it(
+    project: Path, run: Callable[..., Done], source: bytes, place: str, reason: str
+) -> None:
+    (project / "torn.py").write_bytes(source)
+    assert run("torn.py").out.startswith(f"torn.py:{place}")
+    assert f"ML901 this file cannot be read ({reason}" in run("torn.py").out
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told_every_time(
+    project: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.scandir
+
+    def scandir(folder: str) -> object:
+        if str(folder).endswith("closed"):
+            raise PermissionError(13, "Permission denied")
+        return real(folder)
+
+    (project / "closed").mkdir()
+    monkeypatch.setattr(os, "scandir", scandir)
+    for _ in range(2):
+        done = run(".")
+        assert (done.status, done.out) == (1, LINE)
+        assert "cannot look into closed, so nothing in it is linted: Permission denied" in done.err
+
+
 def test_selection(project: Path, run: Callable[..., Done]) -> None:
     (project / "src" / "tied.py").write_text(TIED)
 

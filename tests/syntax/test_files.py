@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,32 @@ def test_a_script_without_the_suffix_is_linted_when_it_is_named(tree: Path) -> N
 def test_links_to_folders_are_not_followed(tree: Path) -> None:
     (tree / "src" / "loop").symlink_to(tree)
     assert names(tree, Config()) == EVERYTHING
+
+
+def test_a_link_to_itself_is_no_file(tree: Path) -> None:
+    (tree / "src" / "ring.py").symlink_to("ring.py")
+    (tree / "src" / "nowhere.py").symlink_to("gone.py")
+    assert names(tree, Config()) == EVERYTHING
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.scandir
+
+    def scandir(folder: str) -> object:
+        if str(folder).endswith("src"):
+            raise PermissionError(13, "Permission denied")
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = find([str(tree)], Config(root=str(tree)))
+    assert found.closed == ((str(tree / "src"), "Permission denied"),)
+    assert any(file.endswith("net.py") for file in found.files)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs /dev/zero")
+def test_a_device_is_no_file() -> None:
+    with pytest.raises(ModlintError, match="neither a file nor a folder: /dev/zero; source from a pipe is read from -"):
+        find(["/dev/zero"], Config(root="/"))
 
 
 def test_missing_paths_are_told_all_at_once(tree: Path) -> None:

@@ -34,6 +34,19 @@ def test_code_cells_are_one_module_and_rows_lead_back_to_cells() -> None:
         pytest.param("%%bash\nls (\n", "\n\n", id="a cell of another language keeps its rows"),
         pytest.param("%%time\nx = 1", "pass\nx = 1\n", id="a cell magic over Python"),
         pytest.param("net?", "pass\n", id="help"),
+        pytest.param("net.fc?  ", "pass\n", id="help with room after it"),
+        pytest.param("files = !ls", "files = get_ipython()\n", id="what a shell line gives"),
+        pytest.param("if x:\n  y = %time f()", "if x:\n  y = get_ipython()\n", id="what a magic gives, in a block"),
+        pytest.param("!ls \\\n  -l\nx = 1", "pass\n\nx = 1\n", id="a shell line in two parts"),
+        pytest.param("/f a", "pass\n", id="a call without brackets"),
+        pytest.param("pip install x", "pass\n", id="a magic without its sign"),
+        pytest.param("ls if x else y", "ls if x else y\n", id="a name that is a magic elsewhere"),
+        pytest.param("x = (1\n  % 2)", "x = (1\n  % 2)\n", id="an operator within brackets"),
+        pytest.param("x = 1 \\\n  % 2", "x = 1 \\\n  % 2\n", id="an operator after a backslash"),
+        pytest.param("x = '''(\n!ls\n'''\n!ls", "x = '''(\n!ls\n'''\npass\n", id="text in a string"),
+        pytest.param("x = 'it\\'s (' # [\n!ls", "x = 'it\\'s (' # [\npass\n", id="brackets in a string and a comment"),
+        pytest.param("d['=%s'] = 3", "d['=%s'] = 3\n", id="a percent sign in a key"),
+        pytest.param("x = '\ud800'", "x = '?'\n", id="a lone surrogate"),
         pytest.param("x = 'why?'", "x = 'why?'\n", id="a question in a string that ends in a quote"),
     ],
 )
@@ -43,6 +56,9 @@ def test_magic_is_blanked(cell: str, source: str) -> None:
 
 def test_a_notebook_of_another_language_has_no_python() -> None:
     assert read_notebook("n.ipynb", notebook("x <- 1", language="R")).source == b""
+    document = json.loads(notebook("x <- 1"))
+    document["metadata"] = {"kernelspec": {"language": "R"}}
+    assert read_notebook("n.ipynb", json.dumps(document).encode()).source == b""
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"cells": 3}', b"\xff"], ids=repr)
