@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS runs(
     number INTEGER PRIMARY KEY, key TEXT UNIQUE, paths TEXT, signatures TEXT, status INTEGER, output BLOB,
     checksum INTEGER);
 """
+_MARKS = {".gitignore": "# made by modlint\n*\n", "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n"}
 _RUNS_KEPT = 16
 _BUSY_SECONDS = 1.0
 _RACY_NS = 2_000_000_000  # a file this young may change again without a change of its time stamp
@@ -262,25 +263,38 @@ def nearest(start: str) -> str | None:
 
 
 def clean(folder: str) -> bool:
-    """Remove a cache folder, if it is one of modlint's. Says whether there was one."""
-    import shutil
+    """Remove what modlint has put into a cache folder, and the folder if nothing else is in it.
 
-    if not os.path.isfile(os.path.join(folder, "CACHEDIR.TAG")):
+    Says whether there was a cache. Any folder may be named, so that nothing in it is removed but what is known.
+    """
+    import contextlib
+
+    databases = [e.path for e in _entries(folder) if e.name.startswith("cache-") and ".sqlite3" in e.name]
+    marks = [os.path.join(folder, name) for name, text in _MARKS.items() if _holds(os.path.join(folder, name), text)]
+    if not databases and len(marks) < len(_MARKS):
         return False
-    shutil.rmtree(folder, ignore_errors=True)
+    for path in (*databases, *marks):
+        _remove(path)
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)
     return True
 
 
+def _holds(path: str, text: str) -> bool:
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read(len(text) + 1) == text
+    except (OSError, ValueError):
+        return False
+
+
 def _prepared(folder: str) -> bool:
-    """Make the folder and mark it: for git as ignored, for backup programs as a cache."""
-    files = {".gitignore": "# made by modlint\n*\n", "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n"}
+    """Make the folder, and mark one in which nothing is: for git as ignored, for backup programs as a cache."""
     try:
         os.makedirs(folder, exist_ok=True)
-        for name, text in files.items():
-            path = os.path.join(folder, name)
-            if not os.path.exists(path):
-                with open(path, "w", encoding="utf-8") as stream:
-                    stream.write(text)
+        for name, text in () if os.listdir(folder) else _MARKS.items():
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as stream:
+                stream.write(text)
     except OSError:
         return False
     return True

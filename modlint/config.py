@@ -46,6 +46,7 @@ DEFAULT_EXCLUDE = (
 )
 FORMATS = ("full", "concise", "json", "sarif", "github", "gitlab", "junit", "rdjson")
 CACHE_DIR = ".modlint_cache"
+GLOB_CHARACTERS = "*?[]{}\\"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ KEYS = (
     Key(
         "per-file-ignores",
         Kind.IGNORES,
-        "Rules whose findings are dropped in files that match a glob.",
+        "Rules whose findings are dropped in files that match a glob, or that do not match one after `!`.",
         '{ "tests/*" = ["ML201"] }',
     ),
     Key(
@@ -202,10 +203,33 @@ def load(paths: list[str], explicit: str | None = None, isolated: bool = False, 
     What `inline` says, as lines of TOML (`ignore = ["ML103"]`), goes before it. Raises ModlintError for a file that
     cannot be read, unknown keys and wrong types.
     """
+    if isolated and explicit is not None:
+        raise ModlintError(f"--isolated reads no configuration, and --config names one: {explicit}")
     config = _from_file(paths, explicit, isolated)
     for line in inline:
-        config = replace(config, **_values(_toml(line, line), line, os.getcwd()))
+        config = replace(config, **_from_here(_values(_toml(line, line), line, os.getcwd())))
     return config
+
+
+def anchored(glob: str, folder: str) -> str:
+    """A glob that begins at `folder`, with an absolute path; one that is absolute already is left as it is."""
+    begin = "".join(f"\\{c}" if c in GLOB_CHARACTERS else c for c in folder)
+    return os.path.normpath(os.path.join(begin, glob))
+
+
+def from_here(glob: str) -> str:
+    """A glob of the command line, as one that means the same in any folder: with a slash, it begins where we stand."""
+    negated = "!" if glob.startswith("!") else ""
+    rest = glob[len(negated) :]
+    return negated + (anchored(rest, os.getcwd()) if "/" in rest else rest)
+
+
+def _from_here(values: dict[str, Any]) -> dict[str, Any]:
+    for field in {"exclude", "extend_exclude"} & values.keys():
+        values[field] = tuple(map(from_here, values[field]))
+    if "per_file_ignores" in values:
+        values["per_file_ignores"] = tuple((from_here(glob), codes) for glob, codes in values["per_file_ignores"])
+    return values
 
 
 def _from_file(paths: list[str], explicit: str | None, isolated: bool) -> Config:

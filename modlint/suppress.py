@@ -14,7 +14,7 @@ from modlint.errors import ModlintError
 from modlint.graph import Location
 from modlint.report import finding_at
 from modlint.ruleset import Pass, Variant
-from modlint.syntax.files import Globs
+from modlint.syntax.globs import Globs
 from modlint.syntax.suppressions import Action, Directive, directives, speaks_of_sharing
 from modlint.syntax.text import lines_of
 from modlint.verdicts import Verdict
@@ -45,7 +45,8 @@ class Suppressor:
         self._selected = selected
         self._root = config.root
         self._per_file = [
-            (Globs([glob], config.root), rules.selected(codes)) for glob, codes in config.per_file_ignores
+            (Globs([glob.removeprefix("!")], config.root), not glob.startswith("!"), rules.selected(codes))
+            for glob, codes in config.per_file_ignores
         ]
         self._directives: dict[str, tuple[Directive, ...]] = {}
         self._lines: dict[str, list[str]] = {}
@@ -127,8 +128,8 @@ class Suppressor:
         return bool(by) or self._ignored_here(location.filename, finding.code)
 
     def _ignored_here(self, file: str, code: str) -> bool:
-        path = self._sources.path(file)
-        return any(code in codes and globs.match(file.rpartition("/")[2], path) for globs, codes in self._per_file)
+        name, path = file.rpartition("/")[2], self._sources.path(file)
+        return any(code in codes and globs.match(name, path) is there for globs, there, codes in self._per_file)
 
     def _unused(self, file: str, reused_at: Callable[[str], list[Location]]) -> list[Finding]:
         found = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modlint.config import CACHE_DIR, FORMATS, load
+from modlint.config import CACHE_DIR, FORMATS, from_here, load
 from modlint.errors import ModlintError
 
 if TYPE_CHECKING:
@@ -98,15 +98,21 @@ def overridden(config: Config, options: dict[str, Any]) -> Config:
         for name in ("extend_select", "ignore"):
             changes[name] = (*getattr(config, name), *options[name])
     if options["exclude"]:
-        changes["exclude"] = options["exclude"]
-    changes["extend_exclude"] = (*config.extend_exclude, *options["extend_exclude"])
+        changes["exclude"] = tuple(map(from_here, options["exclude"]))
+    changes["extend_exclude"] = (*config.extend_exclude, *map(from_here, options["extend_exclude"]))
     for name in ("output_format", "force_exclude", "respect_gitignore"):
         if options[name] is not None:
             changes[name] = options[name]
     for name in ("baseline", "cache_dir"):
         if options[name] is not None:
-            changes[name] = os.path.abspath(options[name])
+            changes[name] = os.path.abspath(_named(name, options[name]))
     return replace(config, **changes)
+
+
+def _named(option: str, path: str) -> str:
+    if not path:
+        raise ModlintError(f"--{option.replace('_', '-')} needs a path, and is empty")
+    return path
 
 
 def cache_folder(config: Config) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modlint.errors import ModlintError
+from modlint.syntax.globs import Globs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,7 +88,7 @@ class _Search:
             for entry in listing:
                 folder_like = entry.is_dir(follow_symlinks=False)
                 path = entry.path + "/" if folder_like else entry.path
-                if self._excluded.match(entry.name, path) or not (folder_like or entry.name.endswith(SUFFIXES)):
+                if self._excluded.match(entry.name, entry.path) or not (folder_like or entry.name.endswith(SUFFIXES)):
                     continue
                 if ignored.match(path):
                     continue
@@ -99,7 +100,7 @@ class _Search:
     def excluded_from_above(self, path: str) -> bool:
         """Whether the path or a folder above it, within the project, is excluded."""
         while True:
-            if self._excluded.match(os.path.basename(path), path + "/" if os.path.isdir(path) else path):
+            if self._excluded.match(os.path.basename(path), path):
                 return True
             above = os.path.dirname(path)
             if above == path or path == self._root:
@@ -124,22 +125,6 @@ class _Search:
         file = os.path.join(folder, ".gitignore")
         self.watched.add(file)
         return ignored.extended(folder, file)
-
-
-class Globs:
-    """Globs as ruff's `exclude` reads them: a bare name matches at any depth, a path from the root on."""
-
-    def __init__(self, patterns: Iterable[str], root: str) -> None:
-        self._root = root + os.sep
-        self._names = frozenset(p for p in patterns if not any(c in p for c in "*?[]!/\\"))
-        globs = [os.path.relpath(p, root) if os.path.isabs(p) else p for p in patterns if p not in self._names]
-        self._spec = _spec([glob.removeprefix("./") for glob in globs]) if globs else None
-
-    def match(self, name: str, path: str) -> bool:
-        """Whether the file or folder of that name and absolute path is matched."""
-        if name in self._names:
-            return True
-        return self._spec is not None and self._spec.match_file(path.removeprefix(self._root))
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,3 +279,21 @@ def test_output_is_the_same_for_any_number_of_processes_order_and_seed(project: 
     command = [sys.executable, "-m", "modlint", *files, "--no-cache", "--output-format", "json"]
     outputs.add(subprocess.run(command, capture_output=True, check=False).stdout)
     assert len(outputs) == 1
+
+
+def test_a_cache_in_a_folder_that_holds_other_things(project: Path, run: Callable[..., Done]) -> None:
+    """Neither is the folder hidden from git, nor does `clean` take more from it than the cache."""
+    before = sorted(path.name for path in project.iterdir())
+    assert run("src", "--cache-dir", ".").status == 1
+    assert sorted(path.name for path in project.iterdir()) == sorted([*before, "cache-1.sqlite3"])
+    assert run("clean", "--cache-dir", ".").err == f"Removed {project}\n"
+    assert sorted(path.name for path in project.iterdir()) == before
+    assert run("clean", "--cache-dir", ".").err == ""
+
+
+def test_clean_leaves_the_caches_of_others(project: Path, run: Callable[..., Done]) -> None:
+    (project / "other").mkdir()
+    (project / "other" / "CACHEDIR.TAG").write_text("Signature: 8a477f597d28d172789f06886806bc55\n")
+    (project / "other" / "rows").write_text("")
+    run("clean", "--cache-dir", "other")
+    assert sorted(path.name for path in (project / "other").iterdir()) == ["CACHEDIR.TAG", "rows"]

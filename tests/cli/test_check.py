@@ -68,6 +68,9 @@ def test_exit_zero(project: Path, run: Callable[..., Done]) -> None:
         pytest.param(["src", "--config", "ignroe = []"], "did you mean 'ignore'?", id="a key that is mistyped"),
         pytest.param(["src", "--config", "ignore = ["], "is not valid TOML", id="a setting that is no TOML"),
         pytest.param(["src", "--config", "a.toml", "--config", "b.toml"], "reads one file", id="two configurations"),
+        pytest.param(["src", "--isolated", "--config", "a.toml"], "--isolated reads no", id="isolated by a file"),
+        pytest.param(["src", "--cache-dir", ""], "--cache-dir needs a path", id="a cache without a name"),
+        pytest.param(["src", "--exclude", "["], "a bracket of the glob '[' has no partner", id="half a glob"),
         pytest.param(["src", "-o", "none/out.txt"], "cannot write the output", id="an output file without a folder"),
     ],
 )
@@ -178,6 +181,21 @@ def test_selection(project: Path, run: Callable[..., Done]) -> None:
     assert codes("--select", "ML1") == ["ML101"]  # as in ruff, --select starts anew
     (project / "pyproject.toml").write_text('[tool.modlint]\nper-file-ignores = { "src/t*.py" = ["params"] }\n')
     assert codes() == ["ML101"]
+
+
+def test_globs_of_the_command_line_begin_where_we_stand(
+    project: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project / "src")
+    here, elsewhere = 'per-file-ignores = { "./net.py" = ["ALL"] }', 'per-file-ignores = { "src/net.py" = ["ALL"] }'
+    assert run(".", "--exclude", "./net.py").out == run(".", "--config", here).out == ""
+    assert run(".", "--exclude", "src/net.py").out == run(".", "--config", elsewhere).out != ""
+
+
+def test_a_glob_after_an_exclamation_mark_ignores_everywhere_else(project: Path, run: Callable[..., Done]) -> None:
+    (project / "net.py").write_text(NOISY)
+    settings = 'per-file-ignores = { "!src/*" = ["ML1"] }'
+    assert run(".", "--config", settings).out == LINE
 
 
 def test_stdin_is_linted_under_its_file_name(project: Path, run: Callable[..., Done]) -> None:

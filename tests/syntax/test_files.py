@@ -64,11 +64,29 @@ def test_python_files_and_notebooks_outside_of_the_usual_folders(tree: Path) -> 
         pytest.param("*_test.py", {"src/deep/b_test.py"}, id="a glob of names"),
         pytest.param("src/deep/b.py", {"src/deep/b.py"}, id="a path from the root"),
         pytest.param("deep/b.py", set(), id="a path is not matched from elsewhere"),
+        pytest.param("src/*.py", {"src/a.py", "src/deep/b.py", "src/deep/b_test.py"}, id="a star matches slashes"),
+        pytest.param("src/{a,x}.py", {"src/a.py"}, id="alternatives"),
+        pytest.param("[!abgns]*", {"out/c.py", "out/keep.py"}, id="a set of characters"),
+        pytest.param("**/b.py", {"src/deep/b.py"}, id="any number of folders"),
+        pytest.param("src/**/b.py", {"src/deep/b.py"}, id="folders in between"),
+        pytest.param("src/d", set(), id="the start of a name is not the name"),
         pytest.param("src/", {"src/a.py", "src/deep/b.py", "src/deep/b_test.py"}, id="a folder with a slash"),
     ],
 )
 def test_exclude(tree: Path, pattern: str, gone: set[str]) -> None:
     assert set(EVERYTHING) - set(names(tree, Config(extend_exclude=(pattern,)))) == gone
+
+
+@pytest.mark.parametrize("glob", ["[", "src/{a", "a}"])
+def test_a_glob_with_a_bracket_that_is_not_closed_is_told(tree: Path, glob: str) -> None:
+    with pytest.raises(ModlintError, match="has no partner"):
+        names(tree, Config(exclude=(glob,)))
+
+
+def test_a_root_whose_name_is_a_glob(tree: Path) -> None:
+    (tree / "[x]{").mkdir()
+    (tree / "[x]{" / "a.py").write_text("")
+    assert names(tree / "[x]{", Config(exclude=("./a*",))) == []
 
 
 def test_gitignore_nested_with_exceptions(tree: Path) -> None:
