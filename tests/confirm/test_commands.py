@@ -223,6 +223,34 @@ def test_confirm_reads_marks_and_suppressions_as_a_check_does(
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("before", "after", "code"),
+    [
+        pytest.param("", "", "ML201", id="no cue"),
+        pytest.param("layer", "shared_layer", "ML003", id="the name of a variable"),
+        pytest.param("self.layers", "self.tied_layers", "ML003", id="the name of a slot"),
+        pytest.param("self.layers", "self.untied_layers", "ML201", id="a name that only sounds like it"),
+        pytest.param("[layer] * 3", "[layer if share else None for _ in 'abc']", "ML003", id="a condition in a list"),
+        pytest.param("[layer] * 3", "[layer if short else None for _ in 'abc']", "ML201", id="another condition"),
+        pytest.param("        layer =", "        if share:\n            layer =", "ML003", id="a condition above"),
+        pytest.param("        layer =", "        if short:\n            layer =", "ML201", id="another one above"),
+    ],
+)
+def test_confirm_reads_the_names_that_a_check_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str, code: str
+) -> None:
+    source = TIED.replace("__init__(self)", "__init__(self, share=True, short=True)", 1)
+    (tmp_path / "net.py").write_text(source.replace(before, after) if before else source, "utf-8")
+    (tmp_path / "pyproject.toml").write_text("[tool.modlint]\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    done = invoke("confirm", f"{tmp_path / 'net.py'}:Net")
+    assert f"\n{code} " in done.output
+    assert done.return_value == (code != "ML003")
+    checked = invoke("check", "net.py", "--no-cache", "--select", "ML")
+    assert f" {code} Linear" in checked.output
+
+
+@pytest.mark.usefixtures("here")
 def test_state_that_flows_where_the_trace_saw_none_is_harm() -> None:
     """A hook that counts its calls, on an activation."""
     source = ROOT / "tests" / "confirm" / "models.py"

@@ -66,7 +66,7 @@ def test_python_files_and_notebooks_outside_of_the_usual_folders(tree: Path) -> 
         pytest.param("deep/b.py", set(), id="a path is not matched from elsewhere"),
         pytest.param("src/*.py", {"src/a.py", "src/deep/b.py", "src/deep/b_test.py"}, id="a star matches slashes"),
         pytest.param("src/{a,x}.py", {"src/a.py"}, id="alternatives"),
-        pytest.param("[!abgns]*", {"out/c.py", "out/keep.py"}, id="a set of characters"),
+        pytest.param("[!abdgns]*", {"out/c.py", "out/keep.py"}, id="a set of characters"),
         pytest.param("**/b.py", {"src/deep/b.py"}, id="any number of folders"),
         pytest.param("src/**/b.py", {"src/deep/b.py"}, id="folders in between"),
         pytest.param("src/d", set(), id="the start of a name is not the name"),
