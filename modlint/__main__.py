@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 def main(argv: "Sequence[str] | None" = None) -> int:
     """Run the command line; returns the exit status."""
+    _open_closed_streams()
     try:
         status = _answered(list(sys.argv[1:] if argv is None else argv))
         if not sys.stdout.closed:  # the language server closes it
@@ -23,6 +24,15 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         if not isinstance(error, OSError) or error.filename is not None:
             raise
         return _unprinted(error)
+
+
+def _open_closed_streams() -> None:
+    """Python has None for a stream that was closed before it started (`>&-`): nothing comes from it, or is kept."""
+    import os
+
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - it stays open
 
 
 def _interrupted(error: "BaseException | None") -> bool:

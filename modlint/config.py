@@ -286,7 +286,7 @@ def _parsed(file: str, required: bool = False) -> Config | None:
 
 def _section(data: bytes, shown: str, required: bool) -> dict[str, Any] | None:
     try:
-        document = _toml(data.decode("utf-8"), shown)
+        document = _toml(data.decode("utf-8-sig"), shown)
     except UnicodeDecodeError as error:
         raise ModlintError(f"is not valid TOML: {error}", file=shown) from error
     tool = document.get("tool", {})

@@ -143,6 +143,11 @@ class Suppressor:
                 found.append(finding_at(rule, location, variant, comment=f"'{directive.text}'", reason=reason))
         return found
 
+    def _stranger(self, code: str) -> str:
+        """What is wrong with a code that is none."""
+        meant = next((rule.code for rule in self._rules.all() if code.lower() in {rule.slug, rule.code.lower()}), "")
+        return f"its code is {meant}" if meant else f"there is no rule {code}, and a suppression names whole codes"
+
     def _fault(self, file: str, directive: Directive, reused_at: Callable[[str], list[Location]]) -> str:
         """Why the directive does nothing, or ""."""
         known = {rule.code for rule in self._rules.all()}
@@ -158,7 +163,7 @@ class Suppressor:
             case Action.IGNORE | Action.IGNORE_FILE:
                 strangers = [code for code in directive.codes if code not in known]
                 if strangers:
-                    return f"there is no rule {strangers[0]}"
+                    return self._stranger(strangers[0])
                 judged = set(directive.codes) <= self._selected - silent and file not in self._sources.unreadable
                 if (file, directive) in self._used or not judged or directive.codes == (UNUSED,):
                     return ""

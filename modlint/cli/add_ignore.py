@@ -14,24 +14,32 @@ if TYPE_CHECKING:
 
 
 def add_ignores(report: Report, root: str) -> int:
-    """Change the files; says how many suppressions were added. The exit status is 0."""
+    """Change the files; says how many suppressions were added. The exit status is 2 where a file cannot be changed."""
     by_file: dict[str, list[Finding]] = {}
     for finding in report.findings:
         if finding.code not in {"ML901", "ML903"}:
             by_file.setdefault(finding.location.filename, []).append(finding)
-    added = 0
+    added = status = 0
     for file, findings in by_file.items():
         if ".ipynb" in file:
             click.echo(f"modlint: {file}: suppressions are not added to notebooks; write them by hand", err=True)
             continue
-        path = os.path.join(root, file)
-        with open(path, "rb") as stream:
-            data = stream.read()
-        with open(path, "wb") as stream:
-            stream.write(with_ignores(data, findings))
-        added += len(findings)
+        try:
+            _change(os.path.join(root, file), findings)
+        except OSError as error:
+            click.echo(f"modlint: {file}: cannot add suppressions: {error.strerror}", err=True)
+            status = 2
+        else:
+            added += len(findings)
     click.echo(f"Added {added} suppression{'' if added == 1 else 's'}.")
-    return 0
+    return status
+
+
+def _change(path: str, findings: list[Finding]) -> None:
+    with open(path, "r+b") as stream:
+        data = with_ignores(stream.read(), findings)
+        stream.seek(0)
+        stream.write(data)
 
 
 def with_ignores(data: bytes, findings: list[Finding]) -> bytes:

@@ -30,6 +30,8 @@ def check(ctx: click.Context, /, paths: tuple[str, ...], **options: Any) -> int:
     if not stdin and ("-" in paths or options["stdin_filename"] is not None):
         word = "-" if "-" in paths else "--stdin-filename"
         raise ModlintError(f"{word} stands for stdin and cannot be mixed with other paths")
+    if stdin and options["add_ignore"]:
+        raise ModlintError("--add-ignore changes files, and source from stdin is in none")
     where = [options["stdin_filename"] or "-"] if stdin else list(paths or (".",))
     config = loaded(where, options)
     if options["show_settings"] or options["show_files"]:

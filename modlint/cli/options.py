@@ -86,7 +86,26 @@ def loaded(paths: list[str], options: dict[str, Any]) -> Config:
     if len(files) > 1:
         raise ModlintError(f"--config reads one file, and {' and '.join(files)} are given; settings are KEY=VALUE")
     inline = tuple(text for text in given if text not in files)
-    return overridden(load(paths, files[0] if files else None, options["isolated"], inline), options)
+    config = load(paths, files[0] if files else None, options["isolated"], inline)
+    _check(config)
+    return overridden(config, options)
+
+
+def _check(config: Config) -> None:
+    """Raises ModlintError, with the name of the file, for selectors and globs in it that mean nothing."""
+    from modlint import ruleset
+    from modlint.syntax.globs import Globs
+
+    rules = ruleset.load()
+    try:
+        rules.selected(config.select or None, config.extend_select, config.ignore)
+        Globs((*config.exclude, *config.extend_exclude), config.root)
+        for glob, codes in config.per_file_ignores:
+            Globs([glob.removeprefix("!")], config.root)
+            rules.selected(codes)
+    except ModlintError as error:
+        where = config.source and os.path.relpath(config.source)
+        raise ModlintError(error.message, file=error.file or where) from error
 
 
 def overridden(config: Config, options: dict[str, Any]) -> Config:

@@ -19,7 +19,7 @@ from enum import Enum
 from modlint.syntax.text import rows_without_room
 
 _QUICK = re.compile(rb"modlint:|noqa[^\n]*ML\d", re.IGNORECASE)
-_OWN = re.compile(r"#\s*modlint:\s*([A-Za-z-]*)\s*(?:\[([^\]]*)\])?")
+_OWN = re.compile(r"#\s*(?i:modlint):\s*([A-Za-z-]*)\s*(?:\[([^\]]*)\]|(?P<torn>[\[(=:]\S*|(?i:ML)\d+\b))?")
 _NOQA = re.compile(r"#\s*noqa\s*:\s*([A-Z]+[0-9]+(?:[\s,]+[A-Z]+[0-9]+)*)", re.IGNORECASE)
 _OF_SHARING = re.compile(
     r"#.*\b(shar(e|es|ed|ing)|tied?|ties|tying|re-?us(e|es|ed|ing)|siamese"
@@ -124,10 +124,11 @@ def _read(comment: tokenize.TokenInfo) -> list[Directive]:
     row, start = comment.start
     found = []
     for match in _OWN.finditer(comment.string):
-        word, bracket = match.groups()
+        word, bracket, torn = match.groups()
         known = word in {Action.IGNORE.value, Action.IGNORE_FILE.value, Action.SHARED.value}
         codes = tuple(code.strip() for code in (bracket or "").split(",") if code.strip())
-        action = Action(word) if known and not (word == Action.SHARED and codes) else Action.UNKNOWN
+        wrong = codes if word == Action.SHARED else torn or (bracket is not None and not codes)
+        action = Action(word) if known and not wrong else Action.UNKNOWN  # which suppresses nothing, rather than all
         found.append(_directive(action, codes, row, start, match))
     for match in _NOQA.finditer(comment.string):
         codes = tuple(dict.fromkeys(_CODE.findall(match.group(1).upper())))

@@ -64,6 +64,7 @@ def test_exit_zero(project: Path, run: Callable[..., Done]) -> None:
         pytest.param(["src", "--write-baseline"], "give --baseline FILE", id="a baseline without a name"),
         pytest.param(["src", "--since", "HEAD"], "--since needs a git repository", id="no git repository"),
         pytest.param(["--stdin-filename", "a.py", "src"], "name stands for stdin", id="a name for no stdin"),
+        pytest.param(["-", "--add-ignore"], "source from stdin is in none", id="suppressions in stdin"),
         pytest.param(["chek", "src"], "did you mean 'check'?", id="a command that is mistyped"),
         pytest.param(["src", "--config", "ignroe = []"], "did you mean 'ignore'?", id="a key that is mistyped"),
         pytest.param(["src", "--config", "ignore = ["], "is not valid TOML", id="a setting that is no TOML"),
@@ -114,6 +115,39 @@ def test_a_mistake_in_the_configuration_exits_with_two(project: Path, run: Calla
     done = run("src")
     assert done.status == 2
     assert done.err.startswith("modlint: pyproject.toml: unknown key tool.modlint.slect (did you mean 'select'?)")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param('ignore = ["ML777"]', id="a selector"),
+        pytest.param('exclude = ["["]', id="a glob"),
+        pytest.param('per-file-ignores = { "[" = ["ML101"] }', id="a glob of a file"),
+        pytest.param('per-file-ignores = { "a" = ["ML777"] }', id="a selector for a file"),
+    ],
+)
+def test_selectors_and_globs_that_mean_nothing_are_told_with_their_file(
+    project: Path, run: Callable[..., Done], line: str
+) -> None:
+    (project / "pyproject.toml").write_text(f"[tool.modlint]\n{line}\n")
+    done = run("src", "--select", "ML1")
+    assert done.status == 2
+    assert done.err.startswith("modlint: pyproject.toml: ")
+
+
+def test_a_configuration_with_a_byte_order_mark(project: Path, run: Callable[..., Done]) -> None:
+    (project / "pyproject.toml").write_bytes(b'\xef\xbb\xbf[tool.modlint]\nignore = ["ML1"]\n')
+    assert run("src").status == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closes streams as a shell does")
+@pytest.mark.parametrize(("closed", "status"), [("src >&-", 1), ("src 2>&-", 1), ("- <&-", 0), ("nowhere 2>&-", 2)])
+def test_streams_that_are_closed(project: Path, closed: str, status: int) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"'{sys.executable}' -m modlint {closed}"], cwd=project, capture_output=True, text=True
+    )
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_file_that_cannot_be_read_is_a_finding_and_the_others_are_still_linted(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.conftest import Done
+    from modlint.findings import Finding
 
 SECOND = "        x = self.bn(x)\n        return"
 
@@ -38,12 +39,32 @@ def found(run: Callable[..., Done], *arguments: str) -> list[tuple[str, int]]:
         pytest.param("# modlint: ignore[ML101, ML101]", [], id="a code twice"),
         pytest.param("# modlint: ignore[ML777]", [("ML101", 11), ("ML903", 11)], id="no such rule"),
         pytest.param("# modlint: shared -- meant", [("ML101", 11)], id="the mark does not silence state"),
+        pytest.param("# modlint: ignore[ML101", [("ML101", 11), ("ML903", 11)], id="a bracket that is not closed"),
+        pytest.param("# modlint: ignore[]", [("ML101", 11), ("ML903", 11)], id="no code in the brackets"),
+        pytest.param("# modlint: ignore ML102", [("ML101", 11), ("ML903", 11)], id="a code without brackets"),
+        pytest.param("# modlint: ignore=ML102", [("ML101", 11), ("ML903", 11)], id="a code after a sign"),
+        pytest.param("# MODLINT: ignore[ML101]", [], id="capitals"),
+        pytest.param("# modlint: ignore, for now", [], id="a reason after a comma"),
+        pytest.param("# modlint: shared: meant", [("ML101", 11)], id="a reason after a colon"),
         pytest.param("# modlint: sharde", [("ML101", 11), ("ML903", 11)], id="no such directive"),
     ],
 )
 def test_on_the_line(project: Path, run: Callable[..., Done], comment: str, expected: list[tuple[str, int]]) -> None:
     (project / "src" / "net.py").write_text(with_comment(comment))
     assert found(run) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        pytest.param("stateful-reuse", "its code is ML101", id="a slug"),
+        pytest.param("ml101", "its code is ML101", id="a small code"),
+        pytest.param("ML1", "there is no rule ML1, and a suppression names whole codes", id="the start of a code"),
+    ],
+)
+def test_what_is_wrong_with_a_code_is_told(project: Path, run: Callable[..., Done], code: str, told: str) -> None:
+    (project / "src" / "net.py").write_text(with_comment(f"# modlint: ignore[{code}]"))
+    assert f"suppresses nothing here ({told})" in run("src").out
 
 
 def test_above_the_line_and_for_the_file(project: Path, run: Callable[..., Done]) -> None:
@@ -176,3 +197,23 @@ def test_add_ignore_leaves_notebooks_alone_and_says_so(project: Path, run: Calla
     done = run("src/walk.ipynb", "--add-ignore")
     assert done.out == "Added 0 suppressions.\n" and "suppressions are not added to notebooks" in done.err
     assert notebook.read_bytes() == before
+
+
+def test_a_file_that_cannot_be_changed_is_told_and_the_others_are_changed(
+    project: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modlint.cli import add_ignore
+
+    real = add_ignore._change
+
+    def change(path: str, findings: list[Finding]) -> None:
+        if path.endswith("net.py"):
+            raise PermissionError(13, "Permission denied", path)
+        real(path, findings)
+
+    monkeypatch.setattr(add_ignore, "_change", change)
+    (project / "src" / "zoo.py").write_text(NOISY)
+    done = run("src", "--add-ignore")
+    assert (done.status, done.out) == (2, "Added 1 suppression.\n")
+    assert done.err == "modlint: src/net.py: cannot add suppressions: Permission denied\n"
+    assert "ignore[ML101]" in (project / "src" / "zoo.py").read_text()
