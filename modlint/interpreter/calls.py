@@ -76,7 +76,7 @@ def unknown_call(m: Interpreter, func: Value, args: CallArgs) -> Value:
     for value in values:
         taint |= m.taint_of(value)
         src = src | m.src_of(value)
-    if taint or src or (isinstance(func, Sym) and func.op == "data"):
+    if taint or src or (isinstance(func, Sym) and func.op in {"data", "field"}):
         return m.data(taint, src)
     return m.unknown("a call that is not known")
 

@@ -63,13 +63,24 @@ def _const(m: Interpreter, e: ir.Const, frame: Frame) -> Value:
 
 
 def _attr(m: Interpreter, e: ir.Attr, frame: Frame) -> Value:
+    value = _whole(m, e, frame)
+    if isinstance(value, ListObj | DictObj):
+        m.read_entry(value)
+    return value
+
+
+def _whole(m: Interpreter, e: ir.Attr, frame: Frame) -> Value:
+    """An attribute of which not every entry is read."""
     reading = m.updated is None or e.name != m.updated[1] or getattr(e.value, "id", "") != m.updated[0]
     return m.live(m.get_attr(evaluate(m, e.value, frame), e.name, m.site(frame, e.n), reading))
 
 
 def _sub(m: Interpreter, e: ir.Sub, frame: Frame) -> Value:
-    base = evaluate(m, e.value, frame)
-    return m.live(m.get_item(base, evaluate(m, e.item, frame), m.site(frame, e.n)))
+    base = _whole(m, e.value, frame) if isinstance(e.value, ir.Attr) else evaluate(m, e.value, frame)
+    index = evaluate(m, e.item, frame)
+    if m.updated is None and isinstance(base, ListObj | DictObj):
+        m.read_entry(base, m.entry_of(base, index))
+    return m.live(m.get_item(base, index, m.site(frame, e.n)))
 
 
 def _slice(m: Interpreter, e: ir.Slice, frame: Frame) -> Value:
@@ -393,7 +404,7 @@ def assign(
             base = load_for_update(m, target.value, frame)
             index = evaluate(m, target.item, frame)
             place = None if source is None else m.place(value, source, frame)
-            m.split(base, lambda b: m.set_item(b, index, value, place))
+            m.split(base, lambda b: m.set_item(b, index, value, place, update))
         case ir.Sequence():
             _unpack(m, target.items, value, frame, source)
         case ir.Starred():
@@ -466,7 +477,7 @@ def delete(m: Interpreter, target: ir.Expr, frame: Frame) -> None:
         case ir.Attr():
             m.delete_attr(evaluate(m, target.value, frame), target.name)
         case ir.Sub():
-            m.delete_item(evaluate(m, target.value, frame), evaluate(m, target.item, frame))
+            m.delete_item(load_for_update(m, target.value, frame), evaluate(m, target.item, frame))
         case _:
             pass
 

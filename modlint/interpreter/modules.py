@@ -25,7 +25,6 @@ from modlint.interpreter.values import (
     FuncV,
     ListObj,
     ModuleObj,
-    Obj,
     PartialV,
     Placement,
     Sym,
@@ -184,8 +183,7 @@ def set_module_attr(
         return
     if name in obj.mods:
         m.set(obj.mods, name, MISSING)
-    if isinstance(value, ListObj | DictObj | Obj) and value.owner is None:
-        value.owner = (obj, name)
+    tracking.owned(value, obj, name)
     if place is not None:
         m.set(obj.places, name, place)
     m.wrote_attr(obj, name, value, update)

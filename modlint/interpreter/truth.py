@@ -7,7 +7,7 @@ from typing import Any
 from modlint.interpreter.conditions import ALWAYS, NEVER, Cond
 from modlint.interpreter.constants import ARITHMETIC, arithmetic
 from modlint.interpreter.machine import State
-from modlint.interpreter.values import MISSING, Choice, DictObj, ListObj, ModuleObj, Sym, Value, is_const
+from modlint.interpreter.values import MISSING, Choice, DictObj, ListObj, ModuleObj, Sym, Tensor, Value, is_const
 
 TRIPS = 3  # iterations of a loop whose count is not known: two are claimed, one more shows what a third would do
 
@@ -84,10 +84,18 @@ class Truths(State):
             return self._truth_of_symbol(value)
         if type(value) is Choice:
             return self._truth_of_choice(value)
+        if type(value) is Tensor:
+            return self._truth_of_symbol(self.content(value))
         size = self.size(value)
         if size is None:
             return ALWAYS, NEVER
         return self.truth(size)
+
+    def content(self, tensor: Tensor) -> Sym:
+        """What a registered tensor holds now: another value after every write in forward."""
+        owner = tensor.owner
+        version = 0 if owner is None else self.live(owner.facts.get(f"version of {tensor.name}", 0))
+        return self.symbol("content", tensor, version if is_const(version) else self.fresh())
 
     def size(self, value: Value) -> Value:
         """The length of a container as a constant or unknown value, or None for what has none."""

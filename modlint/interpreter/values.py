@@ -37,7 +37,8 @@ MISSING = Missing()
 class Sym:
     """A value that is not known: `id` identifies it, `op` and `args` say how it is computed from others.
 
-    `taint` is what it depends on; `src` the orders of the uses whose outputs reach it; `reason` why it is unknown.
+    `taint` is what it depends on; `src` the orders of the uses whose outputs reach it, and below zero the numbers of
+    the buffers that do; `reason` why it is unknown.
     `configured`: it is computed from a parameter that nothing in the analysis gave a value.
     """
 
