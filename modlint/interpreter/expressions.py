@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter.iteration import items_of, iterate
@@ -10,7 +11,9 @@ from modlint.interpreter.values import (
     MISSING,
     CallArgs,
     Choice,
+    Delayed,
     DictObj,
+    IterObj,
     LazyImport,
     ListObj,
     Placement,
@@ -192,6 +195,43 @@ def _lambda(m: Interpreter, e: ir.Lambda, frame: Frame) -> Value:
 
 
 def _comp(m: Interpreter, e: ir.Comp, frame: Frame) -> Value:
+    source = evaluate(m, e.fors[0].iter, frame)
+    if e.kind != "gen" or m.run is None:
+        return _comp_of(m, e, source, frame)
+    made = m.new_iter(())
+    one_by_one = len(e.fors) == 1 and not e.fors[0].ifs
+    made.start = partial(_each_when_drawn if one_by_one else _all_when_drawn, m, e, source, frame, made)
+    return made
+
+
+def _all_when_drawn(m: Interpreter, e: ir.Comp, source: Value, frame: Frame, made: IterObj) -> tuple[Value, ...]:
+    """The items of a generator expression in forward, all of them computed once the first is drawn."""
+    now = _comp_of(m, e, source, frame)
+    if m.is_assumed(now):
+        m.assumed[made.id] = m.configures(now)
+    return iterate(m, now)
+
+
+def _each_when_drawn(m: Interpreter, e: ir.Comp, source: Value, frame: Frame, made: IterObj) -> tuple[Value, ...]:
+    """The items of a generator expression in forward, each of them computed when it is drawn."""
+    items, known = m.items(source)
+    number, by = m.fresh(), m.configures(source)
+    if not known:
+        m.assumed[made.id] = by
+
+    def make(index: int) -> Value:
+        inner = m.comprehension_frame(frame)
+        with m.looping(number, known, by) as loop:
+            loop.round = index
+            assign(m, e.fors[0].target, items[index], inner, e.fors[0].iter)
+            value = evaluate(m, e.value, inner)
+            m.place(value, e.value, inner)
+            return value
+
+    return tuple(Delayed(partial(make, index)) for index in range(len(items)))
+
+
+def _comp_of(m: Interpreter, e: ir.Comp, source: Value, frame: Frame) -> Value:
     inner = m.comprehension_frame(frame)
     found: list[Value] = []
     keys: list[Value] = []
@@ -204,7 +244,7 @@ def _comp(m: Interpreter, e: ir.Comp, frame: Frame) -> Value:
         m.place(value, e.value, inner)
         found.append(value)
 
-    _comp_for(m, e.fors, 0, inner, emit, unsure, (found, keys))
+    _comp_for(m, e.fors, source, inner, emit, unsure, (found, keys))
     if e.kind == "dict":
         return m.new_dict(dict(zip(keys, found, strict=False)))
     if e.kind == "gen":
@@ -216,18 +256,21 @@ def _comp(m: Interpreter, e: ir.Comp, frame: Frame) -> Value:
 def _comp_for(
     m: Interpreter,
     fors: tuple[ir.For, ...],
-    at: int,
+    source: Value,
     frame: Frame,
     emit: Callable[[], None],
     unsure: list[bool],
     out: tuple[list[Value], list[Value]],
 ) -> None:
-    if at == len(fors):
-        m.tick()
-        emit()
-        return
-    clause = fors[at]
-    source = evaluate(m, clause.iter, frame)
+    clause, rest = fors[0], fors[1:]
+
+    def then() -> None:
+        if rest:
+            _comp_for(m, rest, evaluate(m, rest[0].iter, frame), frame, emit, unsure, out)
+        else:
+            m.tick()
+            emit()
+
     items, sure = m.items(source)
     by = m.configures(source)
     if not sure:
@@ -236,7 +279,7 @@ def _comp_for(
         for index, item in enumerate(items):
             loop.round = index
             assign(m, clause.target, item, frame, clause.iter)
-            _comp_if(m, clause.ifs, frame, lambda: _comp_for(m, fors, at + 1, frame, emit, unsure, out), out)
+            _comp_if(m, clause.ifs, frame, then, out)
 
 
 def _comp_if(

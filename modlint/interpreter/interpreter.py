@@ -259,9 +259,8 @@ class Interpreter(Placements):
     def items(self, value: Value) -> tuple[tuple[Value, ...], bool]:
         """The items of an iterable, and whether their number is known."""
         value = self.live(value)
-        assumed = self.is_assumed(value)
         found, known = iteration.items_of(self, value)
-        return found, known and not assumed
+        return found, known and not self.is_assumed(value)
 
     def iterate_module(self, obj: ModuleObj) -> tuple[tuple[Value, ...], bool]:
         """The items of a container module."""

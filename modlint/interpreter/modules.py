@@ -9,7 +9,7 @@ from modlint.catalogue import UNKNOWN
 from modlint.catalogue.entries import Forward, Holds
 from modlint.interpreter import classes, hooks, tracking
 from modlint.interpreter.frames import Run
-from modlint.interpreter.iteration import items_of, iterate
+from modlint.interpreter.iteration import exhaust, items_of, iterate
 from modlint.interpreter.machine import Dead
 from modlint.interpreter.values import (
     INPUT,
@@ -235,6 +235,8 @@ def run_module(m: Interpreter, obj: ModuleObj, forward: Value, args: CallArgs, h
             result = stamped(m, _run_code(m, obj, forward, args), run.order)
             if hooked:
                 result = stamped(m, hooks.after(m, obj, args, result), run.order)
+            if run.parent is None:
+                exhaust(m, result)  # whoever runs the model draws what it gives
     finally:
         m.depth -= 1
     return result

@@ -115,15 +115,28 @@ class DictObj:
         self.owner: tuple[ModuleObj, str] | None = None
 
 
-class IterObj:
-    """An iterator: items, a cursor in `cells["at"]`, and whether the items repeat for ever."""
+class Delayed:
+    """An item of an iterator that is computed when it is drawn."""
 
-    __slots__ = ("cells", "endless", "id", "items")
+    __slots__ = ("make",)
+
+    def __init__(self, make: Callable[[], Value]) -> None:
+        self.make = make
+
+
+class IterObj:
+    """An iterator: items, a cursor in `cells["at"]`, and whether the items repeat for ever.
+
+    `start` gives the items when the first of them is drawn; from then on they are in `cells["items"]`.
+    """
+
+    __slots__ = ("cells", "endless", "id", "items", "start")
 
     def __init__(self, id: int, items: tuple[Value, ...], endless: bool = False) -> None:
         self.id = id
         self.items = items
         self.endless = endless
+        self.start: Callable[[], tuple[Value, ...]] | None = None
         self.cells: dict[str, Value] = {"at": 0}
 
 
