@@ -151,7 +151,8 @@ def _boolean(m: Interpreter, e: ir.Boolean, frame: Frame) -> Value:
         return evaluate(m, e.right, frame)
     if not going:
         return left
-    return m.fork([(staying, lambda: _decided(m, left, e.op)), (going, lambda: evaluate(m, e.right, frame))])
+    operands = [(staying, lambda: _decided(m, left, e.op)), (going, lambda: evaluate(m, e.right, frame))]
+    return m.fork(operands, whole=True)
 
 
 def _decided(m: Interpreter, value: Value, op: str) -> Value:

@@ -5,7 +5,10 @@ A test that is not decided here makes two paths of one, and what only one of the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import collections
+import collections.abc
+import numbers
+from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter import classes
 from modlint.interpreter.values import (
@@ -34,6 +37,13 @@ _PYTHON = {
     "builtins.bool": bool,
     "builtins.bytes": bytes,
 }
+_ABSTRACT: dict[str, Any] = {
+    **{f"collections.abc.{name}": getattr(collections.abc, name) for name in collections.abc.__all__},
+    **{f"typing.{name}": getattr(collections.abc, name) for name in collections.abc.__all__ if name != "Set"},
+    **{f"numbers.{name}": getattr(numbers, name) for name in numbers.__all__},
+    "typing.AbstractSet": collections.abc.Set,
+}
+_LIKE_LIST: dict[str, Any] = {"list": [], "set": set(), "deque": collections.deque()}
 _DATA = frozenset({*_PYTHON, "builtins.list", "builtins.tuple", "builtins.dict", "builtins.set", "builtins.frozenset"})
 _CALLABLE = frozenset({"typing.Callable", "collections.abc.Callable", "collections.Callable"})
 _OF_FUNCTION = _CALLABLE | {"types.FunctionType", "types.LambdaType"}
@@ -66,6 +76,8 @@ def is_instance(m: Interpreter, value: Value, cls: Value) -> Value:
         return _module_is(m, value, cls)
     if isinstance(cls, ExtV) and cls.dotted in _PYTHON and is_const(value):
         return isinstance(value, _PYTHON[cls.dotted])
+    if isinstance(cls, ExtV) and cls.dotted in _ABSTRACT and is_const(value):
+        return isinstance(value, _ABSTRACT[cls.dotted])
     if isinstance(cls, ExtV) and (known := _container_is(value, cls.dotted)) is not None:
         return known
     if (known := _code_is(m, value, cls)) is not None:
@@ -105,13 +117,16 @@ def _canonical(m: Interpreter, cls: ExtV) -> str:
 
 def _container_is(value: Value, dotted: str) -> bool | None:
     name = dotted.rpartition(".")[2]
+    like: Any
     if type(value) is tuple:
-        return name in {"tuple", "Sequence", "Iterable", "Collection"}
-    if isinstance(value, ListObj):
-        return name in {value.kind, "Sequence", "Iterable", "Collection", "List"}
-    if isinstance(value, DictObj):
-        return name in {"dict", "OrderedDict", "Mapping", "Iterable", "Collection"}
-    return None
+        like, names = (), {"tuple", "Tuple"}
+    elif isinstance(value, ListObj):
+        like, names = _LIKE_LIST.get(value.kind, []), {value.kind, value.kind.capitalize()}
+    elif isinstance(value, DictObj):
+        like, names = {}, {"dict", "OrderedDict", "Dict"}
+    else:
+        return None
+    return isinstance(like, _ABSTRACT[dotted]) if dotted in _ABSTRACT else name in names
 
 
 def _code_is(m: Interpreter, value: Value, cls: Value) -> bool | None:
