@@ -93,13 +93,13 @@ def state(candidate: Candidate, found: Gaps, a: Run, b: Run, reach: Reach) -> Ou
     quiet = {quantity for quantity, gap in worst(found).items() if gap.difference} <= {Quantity.BUFFERS}
     if quiet and runs < 2:
         return unclear(candidate, found, {}, a, _too_few(runs))
+    if quiet and a.blank_eval:
+        return unclear(candidate, found, {}, a, f"after training, every eval output of the model {_BLANK}")
     if quiet and reach is Reach.NOTHING:
         return unclear(candidate, found, {}, a, "on these inputs the outputs of the model do not depend on it at all")
     if quiet and reach is Reach.ATTRIBUTES:
         note = "the caller reads what its forward leaves on self, and gets that of the last use, with copies or without"
         return unclear(candidate, found, {}, a, note)
-    if quiet and a.blank_eval:
-        return unclear(candidate, found, {}, a, f"after training, every eval output of the model {_BLANK}")
     tracked = kept_apart(candidate, a, b)
     if equal(found) and not tracked:
         note = f"its {runs} uses with state of their own give the same numbers, bit for bit: the state has no effect"
