@@ -98,7 +98,7 @@ def _write(text: str, output_file: str | None) -> None:
         click.echo(text, nl=False)
         return
     try:
-        with open(output_file, "w", encoding="utf-8") as stream:
+        with open(output_file, "w", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(text)
     except OSError as error:
         raise ModlintError(f"cannot write {output_file}: {error.strerror}") from error

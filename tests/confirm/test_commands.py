@@ -232,6 +232,7 @@ def test_confirm_reads_marks_and_suppressions_as_a_check_does(
         pytest.param("self.layers", "self.untied_layers", "ML201", id="a name that only sounds like it"),
         pytest.param("[layer] * 3", "[layer if share else None for _ in 'abc']", "ML003", id="a condition in a list"),
         pytest.param("[layer] * 3", "[layer if short else None for _ in 'abc']", "ML201", id="another condition"),
+        pytest.param("        layer =", "        x = 1 if share else 2\n        layer =", "ML201", id="one elsewhere"),
         pytest.param("        layer =", "        if share:\n            layer =", "ML003", id="a condition above"),
         pytest.param("        layer =", "        if short:\n            layer =", "ML201", id="another one above"),
     ],
