@@ -78,6 +78,11 @@ def run(arguments: list[str]) -> int:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
     try:
+        os.getcwd()
+    except OSError as error:
+        click.echo(f"modlint: the current folder cannot be found any more: {error.strerror}", err=True)
+        return 2
+    try:
         status = main.main(args=arguments, prog_name="modlint", standalone_mode=False)
     except click.ClickException as error:
         error.show()

@@ -151,6 +151,15 @@ def test_streams_that_are_closed(project: Path, closed: str, status: int) -> Non
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be removed there")
+def test_a_current_folder_that_is_gone(project: Path) -> None:
+    line = f"mkdir gone && cd gone && rmdir ../gone && '{sys.executable}' -m modlint ."
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(["sh", "-c", line], cwd=project, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the current folder cannot be found any more" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_a_file_that_cannot_be_read_is_a_finding_and_the_others_are_still_linted(
     project: Path, run: Callable[..., Done]
 ) -> None:
