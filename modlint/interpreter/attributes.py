@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modlint.interpreter import classes, containers, methods, scope
+from modlint.interpreter import classes, containers, enums, methods, scope
 from modlint.interpreter.values import (
     MISSING,
+    PLAIN,
+    STATE,
     BoundV,
     CallArgs,
     Choice,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from modlint.interpreter.interpreter import Interpreter
 
 SHAPES = frozenset({"shape", "device", "dtype", "ndim", "requires_grad", "is_cuda", "layout", "itemsize"})
-_VIEWS = frozenset({"data", "T", "mT", "H", "mH", "real"})
+_VIEWS = frozenset({"data", "T", "mT", "real"})
 
 
 def get_attr(m: Interpreter, base: Value, name: str, site: Site | None, reading: bool = True) -> Value:
@@ -85,10 +87,8 @@ def _symbol_attr(m: Interpreter, base: Sym, name: str) -> Value:
         found = m.symbol("attr", base, name)
         found.taint, found.src = 0, frozenset()
         return found
-    if name in methods.TENSOR_METHODS:
+    if base.op in {"data", "join"} or name in methods.TENSOR_METHODS:
         return ExtMethod(base, name, methods.data_method(name))
-    if base.op in {"data", "join"}:  # a method, or a part of what a module returned
-        return m.data(base.taint, base.src) if name in _VIEWS else m.symbol("field", base, name)
     return m.symbol("attr", base, name)
 
 
@@ -173,6 +173,8 @@ def _object_attr(m: Interpreter, base: Obj, name: str, site: Site | None) -> Val
         return base.cls
     if name == "__dict__":
         return m.new_dict(dict(base.cells))
+    if PLAIN in base.cells:
+        return m.get_attr(base.cells[PLAIN], name, site)
     handler = methods.object_method(base, name)
     if handler is not None:
         return ExtMethod(base, name, handler)
@@ -186,6 +188,8 @@ def class_attr(m: Interpreter, cls: ClassV, name: str, site: Site | None) -> Val
     """`Class.name`."""
     if name in {"__name__", "__qualname__"}:
         return cls.name
+    if name == "__members__" and (members := enums.members(cls)) is not None:
+        return m.new_dict(dict(members))
     value = m.live(classes.find_any(cls, name))
     if value is MISSING:
         base, _ = classes.find(cls, name)
@@ -237,7 +241,7 @@ def _set(m: Interpreter, base: Value, name: str, value: Value, place: Placement 
         else:
             m.set(base.cells, name, value)
             if isinstance(base, Obj):
-                m.wrote_into(base, m.taint_of(value), f".{name}", update)
+                m.wrote_into(base, m.taint_of(value) | (STATE if update else 0), name)
     elif isinstance(base, PyModule):
         m.set(base.cells, name, value)
     elif isinstance(base, Tensor) and name == "data":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, kinds
+from modlint.interpreter import classes, enums, kinds
 from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.operators import binary, negate
 from modlint.interpreter.values import (
@@ -222,6 +222,11 @@ def _plain(m: Interpreter, value: Value) -> Any:
     return MISSING if any(item is MISSING for item in found) else found
 
 
+def _str(m: Interpreter, args: CallArgs) -> Value:
+    value = m.live(argument(args, 0))
+    return enums.text(m, value) if enums.is_member(value) else constant(str)(m, args)
+
+
 def _any_all(word: str) -> Callable[[Interpreter, CallArgs], Value]:
     def model(m: Interpreter, args: CallArgs) -> Value:
         verdicts = [m.truth(item) for item in iterate(m, argument(args, 0))]
@@ -303,7 +308,7 @@ MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "builtins.bool": _bool,
     "builtins.int": constant(int),
     "builtins.float": constant(float),
-    "builtins.str": constant(str),
+    "builtins.str": _str,
     "builtins.chr": constant(chr),
     "builtins.ord": constant(ord),
     "builtins.abs": constant(abs),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modlint.interpreter import enums
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.values import MISSING, CallArgs, ClassV, Descriptor, ExtV, FuncV, ModuleObj, Value
 
@@ -30,6 +31,7 @@ def define(m: Interpreter, node: ir.ClassDef, frame: Frame, execute: Callable[..
     cls.is_module = any(is_module_class(m, base) for base in bases) or _looks_like_module(cls, bases)
     body = Frame(m.fresh(), "class", frame.module, cls.qualname, frame, cls.cells, cls)
     execute(m, node.body, body)
+    enums.complete(m, cls)
     hook = find_any(cls, "__init_subclass__", cls)
     if hook is not MISSING:
         function = hook.func if isinstance(hook, Descriptor) else hook

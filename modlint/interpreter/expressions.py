@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from modlint.interpreter import enums
 from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.operators import binary, compare, negate
 from modlint.interpreter.values import (
     MISSING,
     CallArgs,
     Choice,
-    Delayed,
     DictObj,
-    IterObj,
     LazyImport,
     ListObj,
     Placement,
@@ -66,24 +64,13 @@ def _const(m: Interpreter, e: ir.Const, frame: Frame) -> Value:
 
 
 def _attr(m: Interpreter, e: ir.Attr, frame: Frame) -> Value:
-    value = _whole(m, e, frame)
-    if isinstance(value, ListObj | DictObj):
-        m.read_entry(value)
-    return value
-
-
-def _whole(m: Interpreter, e: ir.Attr, frame: Frame) -> Value:
-    """An attribute of which not every entry is read."""
     reading = m.updated is None or e.name != m.updated[1] or getattr(e.value, "id", "") != m.updated[0]
     return m.live(m.get_attr(evaluate(m, e.value, frame), e.name, m.site(frame, e.n), reading))
 
 
 def _sub(m: Interpreter, e: ir.Sub, frame: Frame) -> Value:
-    base = _whole(m, e.value, frame) if isinstance(e.value, ir.Attr) else evaluate(m, e.value, frame)
-    index = evaluate(m, e.item, frame)
-    if m.updated is None and isinstance(base, ListObj | DictObj):
-        m.read_entry(base, m.entry_of(base, index))
-    return m.live(m.get_item(base, index, m.site(frame, e.n)))
+    base = evaluate(m, e.value, frame)
+    return m.live(m.get_item(base, evaluate(m, e.item, frame), m.site(frame, e.n)))
 
 
 def _slice(m: Interpreter, e: ir.Slice, frame: Frame) -> Value:
@@ -151,8 +138,7 @@ def _boolean(m: Interpreter, e: ir.Boolean, frame: Frame) -> Value:
         return evaluate(m, e.right, frame)
     if not going:
         return left
-    operands = [(staying, lambda: _decided(m, left, e.op)), (going, lambda: evaluate(m, e.right, frame))]
-    return m.fork(operands, whole=True)
+    return m.fork([(staying, lambda: _decided(m, left, e.op)), (going, lambda: evaluate(m, e.right, frame))])
 
 
 def _decided(m: Interpreter, value: Value, op: str) -> Value:
@@ -196,43 +182,6 @@ def _lambda(m: Interpreter, e: ir.Lambda, frame: Frame) -> Value:
 
 
 def _comp(m: Interpreter, e: ir.Comp, frame: Frame) -> Value:
-    source = evaluate(m, e.fors[0].iter, frame)
-    if e.kind != "gen" or m.run is None:
-        return _comp_of(m, e, source, frame)
-    made = m.new_iter(())
-    one_by_one = len(e.fors) == 1 and not e.fors[0].ifs
-    made.start = partial(_each_when_drawn if one_by_one else _all_when_drawn, m, e, source, frame, made)
-    return made
-
-
-def _all_when_drawn(m: Interpreter, e: ir.Comp, source: Value, frame: Frame, made: IterObj) -> tuple[Value, ...]:
-    """The items of a generator expression in forward, all of them computed once the first is drawn."""
-    now = _comp_of(m, e, source, frame)
-    if m.is_assumed(now):
-        m.assumed[made.id] = m.configures(now)
-    return iterate(m, now)
-
-
-def _each_when_drawn(m: Interpreter, e: ir.Comp, source: Value, frame: Frame, made: IterObj) -> tuple[Value, ...]:
-    """The items of a generator expression in forward, each of them computed when it is drawn."""
-    items, known = m.items(source)
-    number, by = m.fresh(), m.configures(source)
-    if not known:
-        m.assumed[made.id] = by
-
-    def make(index: int) -> Value:
-        inner = m.comprehension_frame(frame)
-        with m.looping(number, known, by) as loop:
-            loop.round = index
-            assign(m, e.fors[0].target, items[index], inner, e.fors[0].iter)
-            value = evaluate(m, e.value, inner)
-            m.place(value, e.value, inner)
-            return value
-
-    return tuple(Delayed(partial(make, index)) for index in range(len(items)))
-
-
-def _comp_of(m: Interpreter, e: ir.Comp, source: Value, frame: Frame) -> Value:
     inner = m.comprehension_frame(frame)
     found: list[Value] = []
     keys: list[Value] = []
@@ -245,7 +194,7 @@ def _comp_of(m: Interpreter, e: ir.Comp, source: Value, frame: Frame) -> Value:
         m.place(value, e.value, inner)
         found.append(value)
 
-    _comp_for(m, e.fors, source, inner, emit, unsure, (found, keys))
+    _comp_for(m, e.fors, 0, inner, emit, unsure, (found, keys))
     if e.kind == "dict":
         return m.new_dict(dict(zip(keys, found, strict=False)))
     if e.kind == "gen":
@@ -257,21 +206,18 @@ def _comp_of(m: Interpreter, e: ir.Comp, source: Value, frame: Frame) -> Value:
 def _comp_for(
     m: Interpreter,
     fors: tuple[ir.For, ...],
-    source: Value,
+    at: int,
     frame: Frame,
     emit: Callable[[], None],
     unsure: list[bool],
     out: tuple[list[Value], list[Value]],
 ) -> None:
-    clause, rest = fors[0], fors[1:]
-
-    def then() -> None:
-        if rest:
-            _comp_for(m, rest, evaluate(m, rest[0].iter, frame), frame, emit, unsure, out)
-        else:
-            m.tick()
-            emit()
-
+    if at == len(fors):
+        m.tick()
+        emit()
+        return
+    clause = fors[at]
+    source = evaluate(m, clause.iter, frame)
     items, sure = m.items(source)
     by = m.configures(source)
     if not sure:
@@ -280,7 +226,7 @@ def _comp_for(
         for index, item in enumerate(items):
             loop.round = index
             assign(m, clause.target, item, frame, clause.iter)
-            _comp_if(m, clause.ifs, frame, then, out)
+            _comp_if(m, clause.ifs, frame, lambda: _comp_for(m, fors, at + 1, frame, emit, unsure, out), out)
 
 
 def _comp_if(
@@ -321,11 +267,16 @@ def _walrus(m: Interpreter, e: ir.Walrus, frame: Frame) -> Value:
 def _format(m: Interpreter, e: ir.Format, frame: Frame) -> Value:
     if len(e.parts) == 2 and isinstance(e.parts[1], ir.Name) and e.parts[1].n == ir.SPEC:
         return _formatted(m, evaluate(m, e.parts[0], frame), e.parts[1].id)
-    parts = [evaluate(m, part, frame) if not (isinstance(part, ir.Name) and part.n < 0) else ... for part in e.parts]
+    parts = [_part(m, part, frame) if not (isinstance(part, ir.Name) and part.n < 0) else ... for part in e.parts]
     known = [m.concrete(part) for part in parts]
     if all(is_const(k) and k is not ... for k in known):
         return "".join(str(k) for k in known)
     return m.symbol("format", *parts)
+
+
+def _part(m: Interpreter, part: ir.Expr, frame: Frame) -> Value:
+    value = evaluate(m, part, frame)
+    return enums.text(m, value) if enums.is_member(value) else value
 
 
 def _formatted(m: Interpreter, value: Value, spec: str) -> Value:
@@ -448,7 +399,7 @@ def assign(
             base = load_for_update(m, target.value, frame)
             index = evaluate(m, target.item, frame)
             place = None if source is None else m.place(value, source, frame)
-            m.split(base, lambda b: m.set_item(b, index, value, place, update))
+            m.split(base, lambda b: m.set_item(b, index, value, place))
         case ir.Sequence():
             _unpack(m, target.items, value, frame, source)
         case ir.Starred():
@@ -521,7 +472,7 @@ def delete(m: Interpreter, target: ir.Expr, frame: Frame) -> None:
         case ir.Attr():
             m.delete_attr(evaluate(m, target.value, frame), target.name)
         case ir.Sub():
-            m.delete_item(load_for_update(m, target.value, frame), evaluate(m, target.item, frame))
+            m.delete_item(evaluate(m, target.value, frame), evaluate(m, target.item, frame))
         case _:
             pass
 

@@ -5,13 +5,14 @@ A test that is not decided here makes two paths of one, and what only one of the
 
 from __future__ import annotations
 
-import collections
 import collections.abc
 import numbers
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from typing import TYPE_CHECKING
 
-from modlint.interpreter import classes
+from modlint.interpreter import classes, enums
 from modlint.interpreter.values import (
+    MISSING,
     BoundV,
     ClassV,
     DictObj,
@@ -37,13 +38,10 @@ _PYTHON = {
     "builtins.bool": bool,
     "builtins.bytes": bytes,
 }
-_ABSTRACT: dict[str, Any] = {
-    **{f"collections.abc.{name}": getattr(collections.abc, name) for name in collections.abc.__all__},
-    **{f"typing.{name}": getattr(collections.abc, name) for name in collections.abc.__all__ if name != "Set"},
-    **{f"numbers.{name}": getattr(numbers, name) for name in numbers.__all__},
-    "typing.AbstractSet": collections.abc.Set,
+_ABSTRACT: dict[str, type] = {
+    name: getattr(room, name) for room in (collections.abc, numbers) for name in room.__all__ if name != "Callable"
 }
-_LIKE_LIST: dict[str, Any] = {"list": [], "set": set(), "deque": collections.deque()}
+_ABSTRACT_ROOMS = ("collections.", "typing.", "numbers.")
 _DATA = frozenset({*_PYTHON, "builtins.list", "builtins.tuple", "builtins.dict", "builtins.set", "builtins.frozenset"})
 _CALLABLE = frozenset({"typing.Callable", "collections.abc.Callable", "collections.Callable"})
 _OF_FUNCTION = _CALLABLE | {"types.FunctionType", "types.LambdaType"}
@@ -51,6 +49,16 @@ _OF_METHOD = _CALLABLE | {"types.MethodType"}
 _OF_CLASS = _CALLABLE | {"builtins.type"}
 _OF_PARTIAL = _CALLABLE | {"functools.partial"}
 _OF_CODE = _DATA | _OF_FUNCTION | _OF_METHOD | _OF_CLASS | _OF_PARTIAL  # where the answer is known
+_STRUCTURAL = {
+    "Hashable": (),
+    "Callable": ("__call__",),
+    "Iterable": ("__iter__",),
+    "Iterator": ("__iter__", "__next__"),
+    "Sized": ("__len__",),
+    "Container": ("__contains__",),
+    "Collection": ("__len__", "__iter__", "__contains__"),
+}
+_OF_ENUM = frozenset({"enum.EnumMeta", "enum.EnumType"})
 _FAMILIES = {
     "_BatchNorm": ("BatchNorm", "SyncBatchNorm", "LazyBatchNorm"),
     "_InstanceNorm": ("InstanceNorm", "LazyInstanceNorm"),
@@ -74,16 +82,16 @@ def is_instance(m: Interpreter, value: Value, cls: Value) -> Value:
         return next(answer for answer in answers if answer is not False)
     if isinstance(value, ModuleObj):
         return _module_is(m, value, cls)
-    if isinstance(cls, ExtV) and cls.dotted in _PYTHON and is_const(value):
-        return isinstance(value, _PYTHON[cls.dotted])
-    if isinstance(cls, ExtV) and cls.dotted in _ABSTRACT and is_const(value):
-        return isinstance(value, _ABSTRACT[cls.dotted])
+    if isinstance(cls, ExtV) and is_const(value):
+        return _constant_is(value, cls.dotted)
     if isinstance(cls, ExtV) and (known := _container_is(value, cls.dotted)) is not None:
         return known
     if (known := _code_is(m, value, cls)) is not None:
         return known
+    if enums.is_member(value) and isinstance(cls, ExtV) and cls.dotted in _PYTHON:
+        return isinstance(m.concrete(value), _PYTHON[cls.dotted])
     if isinstance(value, Obj):
-        return cls in value.cls.mro if isinstance(value.cls, ClassV) else m.symbol("isinstance", value.id, id(cls))
+        return _object_is(m, value, cls)
     if type(value) is Sym:
         return m.symbol("isinstance", value, getattr(cls, "dotted", None) or getattr(cls, "qualname", str(id(cls))))
     return False if isinstance(cls, ClassV) or is_const(value) else m.unknown("isinstance of a value not modelled")
@@ -115,18 +123,39 @@ def _canonical(m: Interpreter, cls: ExtV) -> str:
     return m.catalogue.canonical(cls.dotted) or cls.dotted
 
 
+def _constant_is(value: Value, dotted: str) -> bool:
+    if dotted in _PYTHON:
+        return isinstance(value, _PYTHON[dotted])
+    if dotted in {"types.NoneType", "builtins.object"}:
+        return value is None or dotted == "builtins.object"
+    abstract = _ABSTRACT.get(dotted.rpartition(".")[2])
+    return abstract is not None and dotted.startswith(_ABSTRACT_ROOMS) and isinstance(value, abstract)
+
+
+def _object_is(m: Interpreter, value: Obj, cls: Value) -> Value:
+    """By the bases of its class, or by the methods that an abstract class asks for."""
+    if not isinstance(value.cls, ClassV):
+        return m.symbol("isinstance", value.id, id(cls))
+    name = cls.dotted.rpartition(".")[2] if isinstance(cls, ExtV) else ""
+    if name in _STRUCTURAL and cls.dotted.startswith(_ABSTRACT_ROOMS):
+        return all(classes.find_any(value.cls, method) is not MISSING for method in _STRUCTURAL[name])
+    return cls in value.cls.mro
+
+
 def _container_is(value: Value, dotted: str) -> bool | None:
-    name = dotted.rpartition(".")[2]
-    like: Any
+    kind: type | None = None
     if type(value) is tuple:
-        like, names = (), {"tuple", "Tuple"}
+        kind = tuple
     elif isinstance(value, ListObj):
-        like, names = _LIKE_LIST.get(value.kind, []), {value.kind, value.kind.capitalize()}
+        kind = {"set": set, "deque": deque}.get(value.kind, list)
     elif isinstance(value, DictObj):
-        like, names = {}, {"dict", "OrderedDict", "Dict"}
-    else:
+        kind = dict
+    if kind is None:
         return None
-    return isinstance(like, _ABSTRACT[dotted]) if dotted in _ABSTRACT else name in names
+    name = dotted.rpartition(".")[2]
+    if dotted.startswith(_ABSTRACT_ROOMS) and name in _ABSTRACT:
+        return issubclass(kind, _ABSTRACT[name])
+    return name.lower() == kind.__name__ or (kind is dict and name == "OrderedDict")
 
 
 def _code_is(m: Interpreter, value: Value, cls: Value) -> bool | None:
@@ -145,6 +174,8 @@ def _code_is(m: Interpreter, value: Value, cls: Value) -> bool | None:
         return False
     if not isinstance(cls, ExtV):
         return None
+    if cls.dotted in _OF_ENUM:
+        return enums.members(value) is not None
     if cls.dotted in _OF_CODE:
         return cls.dotted in mine
     return False if classes.is_module_class(m, cls) else None

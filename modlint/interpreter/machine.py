@@ -181,13 +181,12 @@ class State:
         for cells, key, value in exit.delta.values():
             self.set(cells, key, value)
 
-    def fork(self, branches: Iterable[tuple[Cond, Callable[[], Value]]], whole: bool = False) -> Value:
+    def fork(self, branches: Iterable[tuple[Cond, Callable[[], Value]]]) -> Value:
         """Run each branch under its condition from the present state and join what they leave and return.
 
-        With too many paths the first that goes on is followed alone, unless the `whole` is wanted: the operands of a
-        test, of which one alone may lead to nothing but a `raise`. Raises Dead when no branch goes on.
+        Raises Dead when no branch goes on.
         """
-        if self.conds.crowded and not whole:
+        if self.conds.crowded:
             return self._first(branches)
         mark, before = len(self.journal), self.pc
         exits = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modlint.interpreter import enums
 from modlint.interpreter.constants import arithmetic
 from modlint.interpreter.machine import ALTERNATIVES
 from modlint.interpreter.values import (
@@ -12,6 +13,7 @@ from modlint.interpreter.values import (
     DictObj,
     ListObj,
     ModuleObj,
+    Obj,
     Sym,
     Tensor,
     Value,
@@ -121,8 +123,6 @@ def negate(m: Interpreter, value: Value) -> Value:
         return value.args[0] if value.op == "not" else m.symbol("not", value)
     if type(value) is Choice:
         return m.lift(value, lambda v: negate(m, v))
-    if type(value) is Tensor:
-        return m.symbol("not", m.content(value))
     size = m.size(value)
     return False if size is None else negate(m, size)
 
@@ -147,8 +147,13 @@ def _compare(m: Interpreter, op: str, left: Value, right: Value) -> Value:
 
 
 def _equal(m: Interpreter, left: Value, right: Value) -> Value:
-    if is_const(left) and type(right) is Sym:
+    if (is_const(left) or enums.is_member(left)) and type(right) is Sym:
         left, right = right, left
+    plain = m.concrete(right) if type(right) is Obj else MISSING
+    if type(left) is Sym and plain is not MISSING:
+        right = plain
+    if type(left) is Sym and enums.is_member(right):
+        return m.symbol("eq", left, right)
     if type(left) is Sym and is_const(right):
         if left.op == "len" and right is None:
             return False
@@ -185,6 +190,9 @@ def _contains(m: Interpreter, item: Value, container: Value) -> Value:
         return m.symbol("in", item, container) if container.open or type(item) is Sym else False
     if isinstance(container, ModuleObj):
         return item in container.mods if isinstance(item, str) else m.symbol("in", item, container)
+    members = enums.members(container)
+    if members is not None:
+        container = (*members.values(), *(one.cells["value"] for one in members.values()))
     items = _items(m, container)
     if items is None or len(items) > 8 * ALTERNATIVES:
         return m.symbol("in", item, container)

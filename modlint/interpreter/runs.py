@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from modlint.graph import Site
-from modlint.interpreter.conditions import ALWAYS
+from modlint.interpreter.conditions import ALWAYS, Conditions
 from modlint.interpreter.frames import Loop
 from modlint.interpreter.machine import GiveUp
 from modlint.interpreter.truth import Truths
@@ -121,7 +121,11 @@ class Runs(Truths):
             self.loop_floor,
             self.checkpointed,
             self.modules,
+            self.conds,
+            self.narrowed,
+            self._numbers,
         )
+        self.conds, self.narrowed = Conditions(), False
         self.journal, self.pending, self.pc, self.steps, self.budget, self.stack = [], [], ALWAYS, 0, BUDGET, []
         self.run, self.depth, self.counting, self.weight = None, 0, False, 1
         self.loops, self.loop_floor, self.checkpointed = [], 0, None
@@ -130,6 +134,7 @@ class Runs(Truths):
 
     def resume(self, saved: tuple[Any, ...]) -> None:
         """Go on with the run that was set aside; what the top level did stays."""
+        self.keep_literals(saved[-1])
         (
             self.journal,
             self.pending,
@@ -145,6 +150,9 @@ class Runs(Truths):
             self.loop_floor,
             self.checkpointed,
             self.modules,
+            self.conds,
+            self.narrowed,
+            _,
         ) = saved
 
     def tick(self) -> None:

@@ -7,7 +7,18 @@ from typing import Any
 from modlint.interpreter.conditions import ALWAYS, NEVER, Cond
 from modlint.interpreter.constants import ARITHMETIC, arithmetic
 from modlint.interpreter.machine import State
-from modlint.interpreter.values import MISSING, Choice, DictObj, ListObj, ModuleObj, Sym, Tensor, Value, is_const
+from modlint.interpreter.values import (
+    MISSING,
+    PLAIN,
+    Choice,
+    DictObj,
+    ListObj,
+    ModuleObj,
+    Obj,
+    Sym,
+    Value,
+    is_const,
+)
 
 TRIPS = 3  # iterations of a loop whose count is not known: two are claimed, one more shows what a third would do
 
@@ -19,6 +30,8 @@ class Truths(State):
         super().__init__()
         self._literals: dict[tuple[Any, ...], int] = {}
         self._equalities: dict[int, list[tuple[Any, Cond]]] = {}
+        self._lasting: dict[tuple[Any, ...], int] = {}  # literals that values at the top level of files depend on
+        self._numbers = 0  # literals that were ever made: none gets the number of another
         self._drawn: dict[tuple[Any, ...], list[tuple[int, Cond]]] = {}  # by iterable and key: which item was that key
         self._assumed: dict[int, int] = {}
         self.lengths: dict[int, Sym] = {}  # of lists by id, whose number of items is an assumption
@@ -26,7 +39,7 @@ class Truths(State):
 
     def forget_truths(self) -> None:
         """Make ready for another model."""
-        self._literals.clear()
+        self._literals = dict(self._lasting)
         self._equalities.clear()
         self._drawn.clear()
         self._assumed.clear()
@@ -36,6 +49,8 @@ class Truths(State):
         """The constant that the value is under the trip counts assumed so far, or MISSING."""
         if is_const(value):
             return value
+        if type(value) is Obj:
+            return value.cells.get(PLAIN, MISSING)
         if type(value) is not Sym:
             return MISSING
         if value.id in self._assumed:
@@ -62,9 +77,15 @@ class Truths(State):
 
     def literal(self, *key: Any) -> int:
         """The number of a condition."""
-        if key not in self._literals:
-            self._literals[key] = len(self._literals) + 1
-        return self._literals[key]
+        found = self._literals.get(key)
+        if found is None:
+            self._numbers += 1
+            found = self._literals[key] = self._numbers
+        return found
+
+    def keep_literals(self, after: int) -> None:
+        """Let the literals numbered above `after` outlive this model: a file's top level made them."""
+        self._lasting.update({key: number for key, number in self._literals.items() if number > after})
 
     def _of_symbol(self, symbol: Sym, *key: Any) -> int:
         literal = self.literal(*key)
@@ -84,18 +105,10 @@ class Truths(State):
             return self._truth_of_symbol(value)
         if type(value) is Choice:
             return self._truth_of_choice(value)
-        if type(value) is Tensor:
-            return self._truth_of_symbol(self.content(value))
         size = self.size(value)
         if size is None:
             return ALWAYS, NEVER
         return self.truth(size)
-
-    def content(self, tensor: Tensor) -> Sym:
-        """What a registered tensor holds now: another value after every write in forward."""
-        owner = tensor.owner
-        version = 0 if owner is None else self.live(owner.facts.get(f"version of {tensor.name}", 0))
-        return self.symbol("content", tensor, version if is_const(version) else self.fresh())
 
     def size(self, value: Value) -> Value:
         """The length of a container as a constant or unknown value, or None for what has none."""
