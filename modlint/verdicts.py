@@ -320,13 +320,14 @@ _CROSS_MODEL = {
 def _cross_model(graph: UseGraph, instance: Instance) -> Judgement | None:
     """An instance that every model shares because it is created once, outside of any constructor.
 
-    One finding on the outermost such instance. An intent mark speaks for shared weights, never for shared state.
+    One finding on the outermost such instance. A name that says so speaks for shared weights, never for shared state,
+    nor for weights on the class, which are in no `parameters()` whatever they are called.
     """
     code = _CROSS_MODEL.get(instance.origin)
     if code is None or not _surely_heavy(graph, instance) or _inside_shared(graph, instance):
         return None
     children = tuple(child for child in graph.run_inside(instance.key) if _keeps_state(child))
-    if instance.shared and not children and not _keeps_state(instance):
+    if instance.shared and code != "ML302" and not children and not _keeps_state(instance):
         return None
     runs = graph.executions(instance.key)
     return Judgement(

@@ -610,7 +610,6 @@ def test_reuse_is_worse_than_recomputing():
         pytest.param(DROPOUT, "", False, id="draws"),
         pytest.param(UNKNOWN, "", False, id="unknown"),
         pytest.param(MAYBE_NORM, "", False, id="perhaps"),
-        pytest.param(LINEAR, "marked", False, id="weights shared on purpose"),
         pytest.param(NORM, "marked", True, id="state is never meant to be shared"),
     ],
 )
@@ -619,6 +618,21 @@ def test_what_is_built_once_for_all_models(origin, code, state, shared, fires):
     hand.leaf("m", state, origin=origin, shared=shared)
     hand.run("m")
     assert judged(hand) == ({"m": code} if fires else {})
+
+
+@pytest.mark.parametrize(
+    ("origin", "found"),
+    [
+        pytest.param(Origin.DEFAULT_ARGUMENT, {}, id="in a default argument"),
+        pytest.param(Origin.CLASS_ATTRIBUTE, {"m": "ML302"}, id="on the class they are in no parameters()"),
+        pytest.param(Origin.MODULE_LEVEL, {}, id="at module level"),
+    ],
+)
+def test_weights_that_are_shared_by_name(origin, found):
+    hand = Hand()
+    hand.leaf("m", LINEAR, origin=origin, shared="marked")
+    hand.run("m")
+    assert judged(hand) == found
 
 
 def test_a_shared_container_is_one_finding_with_its_stateful_children():
