@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import functools
 import importlib
 import importlib.util
@@ -74,8 +75,8 @@ if TYPE_CHECKING:
     from modlint.trace.traced import TracedGraph
 
 RESULTS = Path(__file__).resolve().parent / "results"
-SECONDS = 180  # for each step of one model
-STATIC_SECONDS = 60  # for one file of the static pass
+SECONDS = 180  # of CPU time, for each step of one model
+STATIC_SECONDS = 60  # of CPU time, for one file of the static pass
 
 
 @dataclass(frozen=True)
@@ -362,12 +363,12 @@ def _alarm(seconds: int) -> Iterator[None]:
     def late(*_: Any) -> None:
         raise Late(f"more than {seconds} s")
 
-    signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
+    signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # CPU time: the machine may be busy with something else
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _hook_counts(model: nn.Module, inputs: Inputs) -> Counter[str]:
@@ -446,6 +447,7 @@ class StaticPass:
         spec = importlib.util.find_spec(package)
         assert spec is not None and spec.origin is not None
         self.root = str(Path(spec.origin).resolve().parents[1])
+        self._package = str(Path(spec.origin).resolve().parent) + os.sep  # beside it stands torch, which is no source
         files = sorted(str(path) for path in Path(spec.origin).resolve().parent.rglob("*.py"))
         names = tuple(os.path.relpath(file, self.root) for file in files)
         self.sources = Sources(Setup(self.root, names, None, ""))
@@ -472,7 +474,7 @@ class StaticPass:
             return CallArgs(tuple(self._abstract(m, value) for value in made.args), named)
 
         file = inspect.getsourcefile(inspect.unwrap(made.by)) or ""
-        if not file.startswith(self.root):
+        if not file.startswith(self._package):
             return []
         try:
             with _alarm(STATIC_SECONDS):
@@ -516,7 +518,7 @@ class StaticPass:
             file = inspect.getsourcefile(value) or ""
         except TypeError:  # a built-in one
             file = ""
-        module = load(m, os.path.relpath(file, self.root)) if file.startswith(self.root) else None
+        module = load(m, os.path.relpath(file, self.root)) if file.startswith(self._package) else None
         if module is None:
             return ExtV(f"{value.__module__}.{value.__qualname__}")
         nested = "." in value.__qualname__
@@ -565,7 +567,7 @@ def _ways(row: dict[str, Any], build: Callable[[], nn.Module]) -> list[Made]:
 
     @functools.wraps(initialise)
     def noting(self: nn.Module, *args: Any, **kwargs: Any) -> None:
-        ways.append(Made(cls, dict(kwargs), args=args))
+        ways.append(Made(cls, copy.deepcopy(kwargs), args=copy.deepcopy(args)))  # it may change what it is given
         initialise(self, *args, **kwargs)
 
     cls.__init__ = noting

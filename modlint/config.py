@@ -237,7 +237,7 @@ def _from_file(paths: list[str], explicit: str | None, isolated: bool) -> Config
     if explicit is not None:
         return _parsed(os.path.abspath(explicit), required=True) or Config(root=_root(start))
     if not isolated:
-        for folder in _upwards(start):
+        for folder in upwards(start):
             file = os.path.join(folder, "pyproject.toml")
             config = _parsed(file) if os.path.isfile(file) else None
             if config is not None:
@@ -254,7 +254,8 @@ def common_folder(paths: list[str]) -> str:
         return os.getcwd()
 
 
-def _upwards(folder: str) -> list[str]:
+def upwards(folder: str) -> list[str]:
+    """The folder and every one above it."""
     found = [folder]
     while (parent := os.path.dirname(folder)) != folder:
         folder = parent
@@ -264,7 +265,7 @@ def _upwards(folder: str) -> list[str]:
 
 def _root(start: str) -> str:
     """The folder that names the project where no section does: one with a mark of a project, else where we stand."""
-    for folder in _upwards(start):
+    for folder in upwards(start):
         if any(os.path.exists(os.path.join(folder, mark)) for mark in ("pyproject.toml", ".git")):
             return folder
     here = os.getcwd()

@@ -72,7 +72,7 @@ def finding_at(
 def fingerprint(code: str, filename: str, model: str, subject: str, ordinal: int = 0) -> str:
     """A name of the finding that stays when lines move: 32 hex digits of SHA-256."""
     text = "\0".join((code, filename, model, subject, str(ordinal)))
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def distinct(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -25,7 +25,8 @@ def write(file: str, findings: Iterable[Finding]) -> None:
     ]
     text = json.dumps({"version": _VERSION, "findings": entries}, indent=2, ensure_ascii=False) + "\n"
     try:
-        with open(file, "w", encoding="utf-8") as stream:
+        # what UTF-8 has no bytes for is written as JSON writes it
+        with open(file, "w", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(text)
     except OSError as error:
         raise ModlintError(f"cannot write the baseline: {error.strerror}", file=os.path.relpath(file)) from error

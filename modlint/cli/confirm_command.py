@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from modlint.confirm.outcome import Reused
     from modlint.trace.worker import Limits
 
+INSTALL = "pip install torch numpy, which is what modlint's extra 'trace' stands for"
 PATIENCE = 2.0  # seconds before progress is shown
 
 _EXPERIMENT = (
@@ -101,7 +102,7 @@ def require_torch() -> None:
     """Raises ModlintError where torch or numpy is missing."""
     missing = [name for name in ("torch", "numpy") if importlib.util.find_spec(name) is None]
     if missing:
-        raise ModlintError(f"this needs {' and '.join(missing)}: pip install 'modlint[trace]'")
+        raise ModlintError(f"this needs {' and '.join(missing)}: {INSTALL}")
 
 
 def harmful(confirmed: Confirmed, silenced: frozenset[Reused]) -> bool:

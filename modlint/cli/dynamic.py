@@ -26,12 +26,14 @@ _SECONDS = 600.0  # for the experiment on one model
 
 def with_evidence(outcome: Outcome, config: Config, options: dict[str, Any]) -> Outcome:
     """The outcome with the evidence of a trace, and of the experiment when it is asked for. Notes go to stderr."""
+    from modlint.cli.confirm_command import INSTALL
+
     try:
         from modlint.trace.evidence import trace_tree
     except ModuleNotFoundError as error:
         if error.name not in {"torch", "numpy"}:
             raise
-        raise ModlintError("--trace and --confirm need torch and numpy: pip install torch numpy") from error
+        raise ModlintError(f"--trace and --confirm need torch and numpy: {INSTALL}") from error
     if options["confirm"]:
         from modlint.confirm.determinism import pick_device
 

@@ -54,11 +54,15 @@ def trace(
 
     TARGET is file.py:NAME or package.module:NAME; NAME a Module class, a factory or an instance. Runs your code.
     """
+    from modlint.cli.confirm_command import INSTALL
+
     try:
         from modlint.trace.session import Request, half_of_memory, traced_target
         from modlint.trace.worker import Limits
     except ModuleNotFoundError as error:
-        raise ModlintError("this needs torch and numpy: pip install 'modlint[trace]'") from error
+        if error.name not in {"torch", "numpy"}:
+            raise
+        raise ModlintError(f"this needs torch and numpy: {INSTALL}") from error
 
     config = load(["."], config_file)
     configured = next((model for model in config.models if model.target == target), None)
@@ -94,7 +98,7 @@ def _write(text: str, output_file: str | None) -> None:
         click.echo(text, nl=False)
         return
     try:
-        with open(output_file, "w", encoding="utf-8") as stream:
+        with open(output_file, "w", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(text)
     except OSError as error:
         raise ModlintError(f"cannot write {output_file}: {error.strerror}") from error

@@ -46,7 +46,7 @@ class Cues:
             for node, parent in _around(tree, place, lines):
                 yield from _names(node) if isinstance(node, _Statement) else ()
                 yield from _condition(parent, node)
-            for part in ast.walk(node):  # `[layer if share else new() for _ in range(n)]`
+            for part in ast.walk(node) if isinstance(node, ast.expr) else ():  # `[one if share else new() for ...]`
                 yield from _condition(part, part.body) if isinstance(part, ast.IfExp) else ()
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from modlint.confirm.outcome import Candidate
     from modlint.confirm.run import Run, Tensors
 
+_BLANK = "is NaN or infinite on these inputs, which hides every difference"
 SUMMATION = (
     8  # times machine epsilon: above what the order of summation alone does to the gradient of a shared parameter
 )
@@ -48,6 +49,8 @@ def safe(candidate: Candidate, found: Gaps, a: Run) -> Outcome:
         return unclear(candidate, found, {}, a, _too_few(runs))
     if not a.numbers:
         return unclear(candidate, found, {}, a, "the outputs of the model hold no numbers on these inputs to compare")
+    if a.blank_train and a.blank_eval:
+        return unclear(candidate, found, {}, a, f"every output of the model {_BLANK}")
     note = f"{runs} uses and {runs} separate instances give the same numbers, bit for bit"
     return Outcome(candidate.reused, Level.CONFIRMED, Verdict.SAFE, note, measures(found, {}), executions=runs)
 
@@ -90,6 +93,8 @@ def state(candidate: Candidate, found: Gaps, a: Run, b: Run, reach: Reach) -> Ou
     quiet = {quantity for quantity, gap in worst(found).items() if gap.difference} <= {Quantity.BUFFERS}
     if quiet and runs < 2:
         return unclear(candidate, found, {}, a, _too_few(runs))
+    if quiet and a.blank_eval:
+        return unclear(candidate, found, {}, a, f"after training, every eval output of the model {_BLANK}")
     if quiet and reach is Reach.NOTHING:
         return unclear(candidate, found, {}, a, "on these inputs the outputs of the model do not depend on it at all")
     if quiet and reach is Reach.ATTRIBUTES:

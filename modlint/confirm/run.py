@@ -57,6 +57,8 @@ class Run:
     own: dict[str, Own] = field(default_factory=dict)
     differentiable: bool = False
     numbers: int = 0  # elements of the train outputs
+    blank_train: bool = False  # the train outputs of every step are NaN or infinite throughout
+    blank_eval: bool = False  # the same of the eval outputs
     warned: list[str] = field(default_factory=list)  # texts of warnings
 
 
@@ -92,7 +94,7 @@ def run(
             own.parameters = _kept(model.tensors_of(name, "_parameters"))
             own.kept = model.kept(name)
         if evaluate:
-            _evaluate(subject, model, settings, result.record)
+            _evaluate(subject, model, settings, result)
     return result
 
 
@@ -116,6 +118,7 @@ def _train(subject: Subject, model: Unshared, settings: Settings, step: int, res
     found = tensors_in(outputs)
     record.put(Quantity.TRAIN_OUTPUTS, step, found)
     result.numbers += sum(tensor.numel() for tensors in found.values() for tensor in tensors)
+    result.blank_train = (step == 0 or result.blank_train) and _blank(found)
     loss = loss_of(outputs, settings.seed)
     if loss is not None:
         result.differentiable = True
@@ -135,14 +138,22 @@ def _train(subject: Subject, model: Unshared, settings: Settings, step: int, res
     record.keep(Quantity.RANDOM_STATE, step, {"": (random_state(settings.device),)})
 
 
-def _evaluate(subject: Subject, model: Unshared, settings: Settings, record: Record) -> None:
+def _evaluate(subject: Subject, model: Unshared, settings: Settings, result: Run) -> None:
     model.change(lambda replica: subject.set_mode(replica, False))
     seed_all(settings.seed)
     args, kwargs, _ = subject.fresh_inputs()
     with torch.no_grad(), user_code("the forward pass in eval mode"):
         outputs = model(*args, **kwargs)
     subject.executions += 1
-    record.put(Quantity.EVAL_OUTPUTS, -1, tensors_in(outputs))
+    found = tensors_in(outputs)
+    result.record.put(Quantity.EVAL_OUTPUTS, -1, found)
+    result.blank_eval = _blank(found)
+
+
+def _blank(found: Tensors) -> bool:
+    """Whether there are numbers, and all of them are NaN or infinite: equal ones show nothing."""
+    every = [tensor for tensors in found.values() for tensor in tensors if tensor.numel()]
+    return bool(every) and not any(bool(tensor.isfinite().any()) for tensor in every)
 
 
 def _descend(parameters: Sequence[nn.Parameter], rate: float) -> None:

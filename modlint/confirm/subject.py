@@ -161,4 +161,6 @@ def _awaken(subject: Subject) -> None:
         for parameter in asleep:
             parameter.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
     if asleep:
-        subject.notes.append(f"{len(asleep)} weights that are zero throughout were filled with small random values")
+        count = "1 weight that is" if len(asleep) == 1 else f"{len(asleep)} weights that are"
+        filled = "was" if len(asleep) == 1 else "were"
+        subject.notes.append(f"{count} zero throughout {filled} filled with small random values")

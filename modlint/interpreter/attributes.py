@@ -8,7 +8,6 @@ from modlint.interpreter import classes, containers, enums, methods, scope
 from modlint.interpreter.values import (
     MISSING,
     PLAIN,
-    STATE,
     BoundV,
     CallArgs,
     Choice,
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from modlint.interpreter.interpreter import Interpreter
 
 SHAPES = frozenset({"shape", "device", "dtype", "ndim", "requires_grad", "is_cuda", "layout", "itemsize"})
-_VIEWS = frozenset({"data", "T", "mT", "real"})
+_VIEWS = frozenset({"data", "T", "mT", "H", "mH", "real"})
 
 
 def get_attr(m: Interpreter, base: Value, name: str, site: Site | None, reading: bool = True) -> Value:
@@ -87,8 +86,10 @@ def _symbol_attr(m: Interpreter, base: Sym, name: str) -> Value:
         found = m.symbol("attr", base, name)
         found.taint, found.src = 0, frozenset()
         return found
-    if base.op in {"data", "join"} or name in methods.TENSOR_METHODS:
+    if name in methods.TENSOR_METHODS:
         return ExtMethod(base, name, methods.data_method(name))
+    if base.op in {"data", "join"}:  # a method, or a part of what a module returned
+        return m.data(base.taint, base.src) if name in _VIEWS else m.symbol("field", base, name)
     return m.symbol("attr", base, name)
 
 
@@ -241,7 +242,7 @@ def _set(m: Interpreter, base: Value, name: str, value: Value, place: Placement 
         else:
             m.set(base.cells, name, value)
             if isinstance(base, Obj):
-                m.wrote_into(base, m.taint_of(value) | (STATE if update else 0), name)
+                m.wrote_into(base, m.taint_of(value), f".{name}", update)
     elif isinstance(base, PyModule):
         m.set(base.cells, name, value)
     elif isinstance(base, Tensor) and name == "data":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from modlint.interpreter import classes, effects, enums, library, plain
 from modlint.interpreter.expressions import evaluate
 from modlint.interpreter.frames import Frame
+from modlint.interpreter.iteration import drain, exhaust, items_of
 from modlint.interpreter.machine import Dead
 from modlint.interpreter.values import (
     MISSING,
@@ -19,6 +20,7 @@ from modlint.interpreter.values import (
     ExtMethod,
     ExtV,
     FuncV,
+    IterObj,
     ListObj,
     ModuleObj,
     Obj,
@@ -45,7 +47,7 @@ def call(m: Interpreter, func: Value, args: CallArgs) -> Value:
 def _call(m: Interpreter, func: Value, args: CallArgs) -> Value:
     m.tick()
     if isinstance(func, FuncV):
-        return call_function(m, func, args)
+        return _call_unbound(m, func, args)
     if isinstance(func, BoundV):
         return _call_bound(m, func, args)
     if isinstance(func, ModuleObj):
@@ -70,13 +72,14 @@ def _call(m: Interpreter, func: Value, args: CallArgs) -> Value:
 def unknown_call(m: Interpreter, func: Value, args: CallArgs) -> Value:
     """The result of what cannot be followed: data that depends on the arguments."""
     values = (*args.args, *args.kwargs.values())
+    exhaust(m, values)
     if m.run is not None and any(isinstance(v, ModuleObj) for v in values):
         m.note("a module is passed to a function that is not known")
     taint, src = m.taint_of(func), m.src_of(func)
     for value in values:
         taint |= m.taint_of(value)
         src = src | m.src_of(value)
-    if taint or src or (isinstance(func, Sym) and func.op == "data"):
+    if taint or src or (isinstance(func, Sym) and func.op in {"data", "field"}):
         return m.data(taint, src)
     return m.unknown("a call that is not known")
 
@@ -90,6 +93,19 @@ def _call_partial(m: Interpreter, func: PartialV, args: CallArgs) -> Value:
     places = (None,) * len(func.args) + args.places
     merged = args._replace(args=(*func.args, *args.args), kwargs={**func.kwargs, **args.kwargs}, places=places)
     return call(m, func.func, merged)
+
+
+def _call_unbound(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
+    """A function; `Block.forward(self.block, x)` is what `self.block.forward(x)` is."""
+    first = args.args[0] if args.args and func.owner is not None else None
+    if isinstance(first, ModuleObj) and _runs_apart(m, first) and func.owner in getattr(first.cls, "mro", ()):
+        return _call_bound(m, BoundV(func, first), args._replace(args=args.args[1:], places=args.places[1:]))
+    return call_function(m, func, args)
+
+
+def _runs_apart(m: Interpreter, obj: ModuleObj) -> bool:
+    """Whether forward is under way, and not that of `obj`."""
+    return m.run is not None and m.run.of(obj) is None
 
 
 def _call_bound(m: Interpreter, bound: BoundV, args: CallArgs) -> Value:
@@ -165,7 +181,9 @@ def _run_body(m: Interpreter, func: FuncV, frame: Frame) -> Value:
     from modlint.interpreter.statements import execute
 
     if func.generator:
-        frame.yields = {"items": ()}
+        if m.run is not None and not func.context and frame.yields is None:
+            return _generator(m, func, frame)
+        frame.yields = {"items": ()}  # anew, should the body run on several paths
     start = len(m.pending)
     m.stack.append(func.id)
     try:
@@ -185,6 +203,19 @@ def _run_body(m: Interpreter, func: FuncV, frame: Frame) -> Value:
             return ContextV(items[0])
         return m.new_iter(items) if type(items) is tuple else m.unknown("gave up: a generator with several paths")
     return value
+
+
+def _generator(m: Interpreter, func: FuncV, frame: Frame) -> Value:
+    """A generator in forward: its body runs once the first item is drawn, and then all of it does."""
+
+    def start() -> tuple[Value, ...]:
+        frame.yields = {"items": ()}
+        made = _run_body(m, func, frame)
+        return drain(m, made) if isinstance(made, IterObj) else items_of(m, made)[0]
+
+    made = m.new_iter(())
+    made.start = start
+    return made
 
 
 def bind_params(m: Interpreter, func: FuncV, args: CallArgs, frame: Frame) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modlint.interpreter import enums
+from modlint.interpreter.hooks import is_hook
 from modlint.interpreter.values import (
     MISSING,
+    BoundV,
     Choice,
     DictObj,
     IterObj,
     ListObj,
     ModuleObj,
     Obj,
+    PartialV,
     Placement,
     Tensor,
     Value,
@@ -36,6 +39,11 @@ def _copy(m: Interpreter, value: Value, site: Site | None, memo: dict[int, Value
         return {key: _copy(m, item, site, memo) for key, item in value.items()}
     if type(value) is Choice:
         return Choice(tuple((cond, _copy(m, v, site, memo)) for cond, v in value.alts))
+    if isinstance(value, BoundV):  # a bound method of what is copied is bound to the copy
+        return BoundV(value.func, _copy(m, value.receiver, site, memo))
+    if isinstance(value, PartialV):
+        func, args, kwargs = (_copy(m, part, site, memo) for part in (value.func, value.args, value.kwargs))
+        return PartialV(func, args, kwargs)
     if not isinstance(value, ModuleObj | Obj | ListObj | DictObj | IterObj | Tensor) or enums.is_member(value):
         return value
     if id(value) in memo:
@@ -51,6 +59,7 @@ def _copy_object(m: Interpreter, value: Value, site: Site | None, memo: dict[int
         for source, target in ((value.cells, made.cells), (value.mods, made.mods), (value.tensors, made.tensors)):
             for key, item in source.items():
                 target[key] = _copy(m, item, site, memo)
+        made.facts.update({key: _copy(m, hook, site, memo) for key, hook in _hooks(value)})
         return made
     if isinstance(value, Tensor):
         owner = None if value.owner is None else memo.get(id(value.owner), value.owner)
@@ -69,7 +78,8 @@ def _copy_object(m: Interpreter, value: Value, site: Site | None, memo: dict[int
         new.factory = value.factory
     else:
         new = memo[id(value)] = m.new_iter(_copy(m, value.items, site, memo), value.endless)
-        new.cells["at"] = value.cells["at"]
+        new.start = value.start
+        new.cells.update(value.cells)
     return new
 
 
@@ -87,6 +97,10 @@ def _blank(m: Interpreter, value: ModuleObj, site: Site | None) -> ModuleObj:
     return made
 
 
+def _hooks(value: ModuleObj) -> list[tuple[str, Value]]:
+    return [(key, hook) for key, hook in value.facts.items() if is_hook(key)]
+
+
 def shallow_copy(m: Interpreter, value: Value, site: Site | None) -> Value:
     """A copy that shares what the value holds."""
     if isinstance(value, ListObj):
@@ -102,6 +116,7 @@ def shallow_copy(m: Interpreter, value: Value, site: Site | None) -> Value:
         copied.cells.update(value.cells)
         copied.mods.update({k: v for k, v in value.mods.items() if v is not MISSING})
         copied.tensors.update(value.tensors)
+        copied.facts.update(_hooks(value))
         m.set(copied.facts, "shares-tensors", True)
         if site is not None:
             copied.places.update(dict.fromkeys(copied.mods, Placement((site,))))  # the copy is what shares them

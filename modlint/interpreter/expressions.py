@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter import enums
@@ -12,7 +13,9 @@ from modlint.interpreter.values import (
     MISSING,
     CallArgs,
     Choice,
+    Delayed,
     DictObj,
+    IterObj,
     LazyImport,
     ListObj,
     Placement,
@@ -66,13 +69,24 @@ def _const(m: Interpreter, e: ir.Const, frame: Frame) -> Value:
 
 
 def _attr(m: Interpreter, e: ir.Attr, frame: Frame) -> Value:
+    value = _whole(m, e, frame)
+    if isinstance(value, ListObj | DictObj):
+        m.read_entry(value)
+    return value
+
+
+def _whole(m: Interpreter, e: ir.Attr, frame: Frame) -> Value:
+    """An attribute of which not every entry is read."""
     reading = m.updated is None or e.name != m.updated[1] or getattr(e.value, "id", "") != m.updated[0]
     return m.live(m.get_attr(evaluate(m, e.value, frame), e.name, m.site(frame, e.n), reading))
 
 
 def _sub(m: Interpreter, e: ir.Sub, frame: Frame) -> Value:
-    base = evaluate(m, e.value, frame)
-    return m.live(m.get_item(base, evaluate(m, e.item, frame), m.site(frame, e.n)))
+    base = _whole(m, e.value, frame) if isinstance(e.value, ir.Attr) else evaluate(m, e.value, frame)
+    index = evaluate(m, e.item, frame)
+    if m.updated is None and isinstance(base, ListObj | DictObj):
+        m.read_entry(base, m.entry_of(base, index))
+    return m.live(m.get_item(base, index, m.site(frame, e.n)))
 
 
 def _slice(m: Interpreter, e: ir.Slice, frame: Frame) -> Value:
@@ -142,7 +156,8 @@ def _boolean(m: Interpreter, e: ir.Boolean, frame: Frame) -> Value:
         return left
     if m.conds.crowded and type(left) is Sym:
         return _undecided(m, e, left, (going, staying), frame)
-    return m.fork([(staying, lambda: _decided(m, left, e.op)), (going, lambda: evaluate(m, e.right, frame))])
+    operands = [(staying, lambda: _decided(m, left, e.op)), (going, lambda: evaluate(m, e.right, frame))]
+    return m.fork(operands, whole=True)
 
 
 def _undecided(m: Interpreter, e: ir.Boolean, left: Sym, paths: tuple[Cond, Cond], frame: Frame) -> Value:
@@ -202,6 +217,43 @@ def _lambda(m: Interpreter, e: ir.Lambda, frame: Frame) -> Value:
 
 
 def _comp(m: Interpreter, e: ir.Comp, frame: Frame) -> Value:
+    source = evaluate(m, e.fors[0].iter, frame)
+    if e.kind != "gen" or m.run is None:
+        return _comp_of(m, e, source, frame)
+    made = m.new_iter(())
+    one_by_one = len(e.fors) == 1 and not e.fors[0].ifs
+    made.start = partial(_each_when_drawn if one_by_one else _all_when_drawn, m, e, source, frame, made)
+    return made
+
+
+def _all_when_drawn(m: Interpreter, e: ir.Comp, source: Value, frame: Frame, made: IterObj) -> tuple[Value, ...]:
+    """The items of a generator expression in forward, all of them computed once the first is drawn."""
+    now = _comp_of(m, e, source, frame)
+    if m.is_assumed(now):
+        m.assumed[made.id] = m.configures(now)
+    return iterate(m, now)
+
+
+def _each_when_drawn(m: Interpreter, e: ir.Comp, source: Value, frame: Frame, made: IterObj) -> tuple[Value, ...]:
+    """The items of a generator expression in forward, each of them computed when it is drawn."""
+    items, known = m.items(source)
+    number, by = m.fresh(), m.configures(source)
+    if not known:
+        m.assumed[made.id] = by
+
+    def make(index: int) -> Value:
+        inner = m.comprehension_frame(frame)
+        with m.looping(number, known, by) as loop:
+            loop.round = index
+            assign(m, e.fors[0].target, items[index], inner, e.fors[0].iter)
+            value = evaluate(m, e.value, inner)
+            m.place(value, e.value, inner)
+            return value
+
+    return tuple(Delayed(partial(make, index)) for index in range(len(items)))
+
+
+def _comp_of(m: Interpreter, e: ir.Comp, source: Value, frame: Frame) -> Value:
     inner = m.comprehension_frame(frame)
     found: list[Value] = []
     keys: list[Value] = []
@@ -214,7 +266,7 @@ def _comp(m: Interpreter, e: ir.Comp, frame: Frame) -> Value:
         m.place(value, e.value, inner)
         found.append(value)
 
-    _comp_for(m, e.fors, 0, inner, emit, unsure, (found, keys))
+    _comp_for(m, e.fors, source, inner, emit, unsure, (found, keys))
     if e.kind == "dict":
         return m.new_dict(dict(zip(keys, found, strict=False)))
     if e.kind == "gen":
@@ -226,18 +278,21 @@ def _comp(m: Interpreter, e: ir.Comp, frame: Frame) -> Value:
 def _comp_for(
     m: Interpreter,
     fors: tuple[ir.For, ...],
-    at: int,
+    source: Value,
     frame: Frame,
     emit: Callable[[], None],
     unsure: list[bool],
     out: tuple[list[Value], list[Value]],
 ) -> None:
-    if at == len(fors):
-        m.tick()
-        emit()
-        return
-    clause = fors[at]
-    source = evaluate(m, clause.iter, frame)
+    clause, rest = fors[0], fors[1:]
+
+    def then() -> None:
+        if rest:
+            _comp_for(m, rest, evaluate(m, rest[0].iter, frame), frame, emit, unsure, out)
+        else:
+            m.tick()
+            emit()
+
     items, sure = m.items(source)
     by = m.configures(source)
     if not sure:
@@ -246,7 +301,7 @@ def _comp_for(
         for index, item in enumerate(items):
             loop.round = index
             assign(m, clause.target, item, frame, clause.iter)
-            _comp_if(m, clause.ifs, frame, lambda: _comp_for(m, fors, at + 1, frame, emit, unsure, out), out)
+            _comp_if(m, clause.ifs, frame, then, out)
 
 
 def _comp_if(
@@ -419,7 +474,7 @@ def assign(
             base = load_for_update(m, target.value, frame)
             index = evaluate(m, target.item, frame)
             place = None if source is None else m.place(value, source, frame)
-            m.split(base, lambda b: m.set_item(b, index, value, place))
+            m.split(base, lambda b: m.set_item(b, index, value, place, update))
         case ir.Sequence():
             _unpack(m, target.items, value, frame, source)
         case ir.Starred():
@@ -492,7 +547,7 @@ def delete(m: Interpreter, target: ir.Expr, frame: Frame) -> None:
         case ir.Attr():
             m.delete_attr(evaluate(m, target.value, frame), target.name)
         case ir.Sub():
-            m.delete_item(evaluate(m, target.value, frame), evaluate(m, target.item, frame))
+            m.delete_item(load_for_update(m, target.value, frame), evaluate(m, target.item, frame))
         case _:
             pass
 

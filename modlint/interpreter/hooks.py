@@ -38,6 +38,11 @@ def register(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value
     return handle
 
 
+def is_hook(fact: str) -> bool:
+    """Whether a fact about an instance is a function that runs around its forward."""
+    return fact.startswith((_BEFORE, _AFTER))
+
+
 def before(m: Interpreter, obj: ModuleObj, args: CallArgs) -> CallArgs:
     """The arguments that forward gets: those of the call, or what hooks return instead."""
     for function, keywords in _of(m, obj, _BEFORE):

@@ -117,7 +117,7 @@ class Interpreter(Placements):
     def keeps(self, obj: ModuleObj, name: str) -> None:
         """`obj` carries the attribute `name` from one call to the next."""
         kept = self.kept_eval if self.evaluating else self.kept
-        kept.setdefault(obj.id, {})[name] = None
+        kept.setdefault(obj.id, {})[name.partition("[")[0]] = None
 
     # -- factories -----------------------------------------------------------------------------------------------
 
@@ -260,9 +260,8 @@ class Interpreter(Placements):
     def items(self, value: Value) -> tuple[tuple[Value, ...], bool]:
         """The items of an iterable, and whether their number is known."""
         value = self.live(value)
-        assumed = self.is_assumed(value)
         found, known = iteration.items_of(self, value)
-        return found, known and not assumed
+        return found, known and not self.is_assumed(value)
 
     def iterate_module(self, obj: ModuleObj) -> tuple[tuple[Value, ...], bool]:
         """The items of a container module."""
@@ -381,8 +380,8 @@ class Interpreter(Placements):
     def get_item(self, base: Value, index: Value, site: Site | None) -> Value:
         return subscripts.get_item(self, base, index, site)
 
-    def set_item(self, base: Value, index: Value, value: Value, place: Placement | None) -> None:
-        subscripts.set_item(self, base, index, value, place)
+    def set_item(self, base: Value, index: Value, value: Value, place: Placement | None, update: bool = False) -> None:
+        subscripts.set_item(self, base, index, value, place, update)
 
     def delete_item(self, base: Value, index: Value) -> None:
         subscripts.delete_item(self, base, index)
@@ -399,8 +398,14 @@ class Interpreter(Placements):
     def wrote_attr(self, obj: ModuleObj, name: str, value: Value, update: bool) -> None:
         tracking.wrote_attr(self, obj, name, value, update)
 
-    def wrote_into(self, container: ListObj | DictObj | Obj, taint: int, name: str = "") -> None:
-        tracking.wrote_into(self, container, taint, name)
+    def wrote_into(self, container: ListObj | DictObj | Obj, taint: int, part: str = "", update: bool = False) -> None:
+        tracking.wrote_into(self, container, taint, part, update)
+
+    def read_entry(self, container: Value, part: str = "") -> None:
+        tracking.read_entry(self, container, part)
+
+    def entry_of(self, container: Value, index: Value) -> str:
+        return tracking.entry(self, container, index)
 
     def emptied(self, container: ListObj | DictObj) -> None:
         tracking.emptied(self, container)

@@ -8,6 +8,7 @@ from modlint.interpreter.truth import TRIPS
 from modlint.interpreter.values import (
     MISSING,
     Choice,
+    Delayed,
     DictObj,
     IterObj,
     ListObj,
@@ -81,15 +82,14 @@ def item_of(m: Interpreter, value: Sym, index: Value) -> Value:
 
 def drain(m: Interpreter, iterator: IterObj, limit: int = ENDLESS) -> tuple[Value, ...]:
     """What is left in an iterator, which is empty afterwards."""
-    at = m.live(iterator.cells["at"])
-    if not isinstance(at, int):
-        at = 0
-    if iterator.endless and iterator.items:
-        found = tuple(iterator.items[(at + i) % len(iterator.items)] for i in range(limit))
+    at = _at(m, iterator)
+    items = started(m, iterator)
+    if iterator.endless and items:
+        found = tuple(items[(at + i) % len(items)] for i in range(limit))
         m.set(iterator.cells, "at", at + limit)
         return found
-    m.set(iterator.cells, "at", len(iterator.items))
-    return iterator.items[at:]
+    m.set(iterator.cells, "at", len(items))
+    return tuple(item.make() if type(item) is Delayed else item for item in items[at:])
 
 
 def advance(m: Interpreter, iterator: IterObj) -> Value:
@@ -97,9 +97,40 @@ def advance(m: Interpreter, iterator: IterObj) -> Value:
     at = m.live(iterator.cells["at"])
     if not isinstance(at, int):
         return m.unknown("an iterator advanced on some paths only")
-    if iterator.endless and iterator.items:
-        at %= len(iterator.items)
-    if at >= len(iterator.items):
+    items = started(m, iterator)
+    if iterator.endless and items:
+        at %= len(items)
+    if at >= len(items):
         return MISSING
     m.set(iterator.cells, "at", at + 1)
-    return iterator.items[at]
+    item = items[at]
+    return item.make() if type(item) is Delayed else item
+
+
+def _at(m: Interpreter, iterator: IterObj) -> int:
+    """Where an iterator stands; where the paths disagree, the furthest, for what was drawn is not drawn again."""
+    at = m.live(iterator.cells["at"])
+    places = [v for _, v in at.alts] if type(at) is Choice else [at]
+    return max((place for place in places if isinstance(place, int)), default=0)
+
+
+def started(m: Interpreter, iterator: IterObj) -> tuple[Value, ...]:
+    """All items of an iterator, those that were drawn too."""
+    if iterator.start is None:
+        return iterator.items
+    items = m.live(iterator.cells.get("items", MISSING))
+    if type(items) is Choice:
+        items = next((v for _, v in items.alts if v is not MISSING), MISSING)
+    if items is MISSING:
+        items = iterator.start()
+        m.set(iterator.cells, "items", items)
+    return tuple(items)
+
+
+def exhaust(m: Interpreter, value: Value) -> None:
+    """Whoever gets this value is taken to draw all items of the iterators in it."""
+    if isinstance(value, IterObj) and not value.endless:
+        drain(m, value)
+    elif type(value) is tuple:
+        for item in value:
+            exhaust(m, item)

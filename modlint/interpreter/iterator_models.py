@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter import calls
@@ -10,7 +11,7 @@ from modlint.interpreter.builtin_models import argument
 from modlint.interpreter.iteration import ENDLESS, advance, drain, iterate
 from modlint.interpreter.machine import Dead
 from modlint.interpreter.truth import TRIPS
-from modlint.interpreter.values import MISSING, CallArgs, ExtV, IterObj, ModuleObj, Obj, Sym, Value, is_const
+from modlint.interpreter.values import MISSING, CallArgs, Delayed, ExtV, IterObj, ModuleObj, Obj, Sym, Value, is_const
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,11 +99,27 @@ def _map(m: Interpreter, args: CallArgs) -> Value:
         items, sure = m.items(source)
         columns.append(items)
         known = known and sure
-    made = called(m, args.args[0], list(zip(*columns, strict=False)), args, known)
+    rows = list(zip(*columns, strict=False))
+    if m.run is not None:
+        return m.new_iter(_when_drawn(m, args.args[0], rows, args, known))
+    made = called(m, args.args[0], rows, args, known)
     for index, item in enumerate(made):
         if isinstance(item, ModuleObj) and any(item is other for other in made[:index]):
             m.repeat(item, args.site)
     return m.new_iter(made)
+
+
+def _when_drawn(
+    m: Interpreter, function: Value, rows: list[tuple[Value, ...]], args: CallArgs, known: bool
+) -> tuple[Value, ...]:
+    number, by = m.fresh(), any(m.configures(source) for source in args.args[1:])
+
+    def make(index: int) -> Value:
+        with m.looping(number, known, by) as loop:
+            loop.round = index
+            return m.call(function, args._replace(args=rows[index], kwargs={}, places=()))
+
+    return tuple(Delayed(partial(make, index)) for index in range(len(rows)))
 
 
 def called(

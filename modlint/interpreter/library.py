@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modlint.interpreter import builtin_models, calls, classes, iterator_models, standard_models, torch_models
+from modlint.interpreter import (
+    builtin_models,
+    calls,
+    classes,
+    iterator_models,
+    pattern_models,
+    standard_models,
+    torch_models,
+)
 from modlint.interpreter.values import (
     MISSING,
     CallArgs,
@@ -16,7 +24,12 @@ from modlint.interpreter.values import (
 if TYPE_CHECKING:
     from modlint.interpreter.interpreter import Interpreter
 
-_MODELS = {**builtin_models.MODELS, **iterator_models.MODELS, **standard_models.MODELS}
+_MODELS = {
+    **builtin_models.MODELS,
+    **iterator_models.MODELS,
+    **pattern_models.MODELS,
+    **standard_models.MODELS,
+}
 
 
 def call(m: Interpreter, dotted: str, args: CallArgs) -> Value:

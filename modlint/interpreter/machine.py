@@ -181,12 +181,13 @@ class State:
         for cells, key, value in exit.delta.values():
             self.set(cells, key, value)
 
-    def fork(self, branches: Iterable[tuple[Cond, Callable[[], Value]]]) -> Value:
+    def fork(self, branches: Iterable[tuple[Cond, Callable[[], Value]]], whole: bool = False) -> Value:
         """Run each branch under its condition from the present state and join what they leave and return.
 
-        Raises Dead when no branch goes on.
+        With too many paths the first that goes on is followed alone, unless the `whole` is wanted: the operands of a
+        test, of which one alone may lead to nothing but a `raise`. Raises Dead when no branch goes on.
         """
-        if self.conds.crowded:
+        if self.conds.crowded and not whole:
             return self._first(branches)
         mark, before = len(self.journal), self.pc
         exits = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import containers
+from modlint.interpreter import containers, tracking
 from modlint.interpreter.iteration import advance, iterate
 from modlint.interpreter.machine import Dead
 from modlint.interpreter.values import (
@@ -149,13 +149,14 @@ def tensor_method(m: Interpreter, receiver: Tensor, args: CallArgs, name: str) -
             m.drawn()
             taint |= RNG
         update = name not in _RESETS and name not in {"copy_", "set_", *DRAWING_METHODS}
+        update = update or any(tracking.made_from(m, receiver, value) for value in args.args)
         m.write_tensor(receiver, taint, update)
         return receiver
     if name in SHAPE_METHODS:
         return m.symbol("attr-of", id(receiver), name)
     if name in _SAME_TENSOR:
         return receiver
-    return m.data(taint)
+    return m.data(taint, m.src_of((receiver, *args.args)))
 
 
 def _object_setattr(m: Interpreter, obj: Obj, args: CallArgs, name: str) -> Value:
@@ -288,10 +289,13 @@ def _get_one(m: Interpreter, d: DictObj, index: Value, args: CallArgs, name: str
     items = m.dict_items(d)
     key = m.key_of(index)
     default = args.kwargs.get("default", _argument(args, 1))
+    if name != "get":  # those are called on what is about to be changed, which is no read by itself
+        m.read_entry(d, m.entry_of(d, index))
     if key in items:
         value = m.live(items[key])
         if name == "pop":
             m.set(d.cells, "items", {k: v for k, v in items.items() if k != key})
+            m.wrote_into(d, 0, m.entry_of(d, index))
         if type(value) is Choice and any(v is MISSING for _, v in value.alts):
             return m.join([(c, default if v is MISSING else v) for c, v in value.alts])
         return default if value is MISSING else value
@@ -299,6 +303,10 @@ def _get_one(m: Interpreter, d: DictObj, index: Value, args: CallArgs, name: str
         return m.dict_item(d, index)
     if name == "setdefault":
         m.set(d.cells, "items", {**items, key: default})
+        part = m.entry_of(d, index)
+        m.wrote_into(d, m.taint_of(default), part)
+        if d.owner is not None:
+            tracking.owned(default, d.owner[0], d.owner[1] + part)
     if name == "pop" and len(args.args) < 2 and not d.open:
         raise Dead  # KeyError
     if d.open and len(args.args) < 2 and "default" not in args.kwargs:
@@ -316,9 +324,10 @@ def _update(m: Interpreter, d: DictObj, args: CallArgs, name: str) -> Value:
             if type(pair) is tuple and len(pair) == 2:
                 items[m.key_of(pair[0])] = pair[1]
     items.update({key: value for key, value in args.kwargs.items() if key not in {"*", "**"}})
-    changed = [v for k, v in items.items() if m.dict_items(d).get(k) is not v]
+    changed = [(k, v) for k, v in items.items() if m.dict_items(d).get(k) is not v]
     m.set(d.cells, "items", items)
-    m.wrote_into(d, m.taint_of(tuple(changed)))
+    for key, value in changed:
+        m.wrote_into(d, m.taint_of(value), m.entry_of(d, m.value_of_key(key)))
     return None
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from modlint.catalogue import Catalogue
     from modlint.graph import UseGraph
+    from modlint.interpreter.tracking import RawUse
     from modlint.syntax.tree import SourceTree
 
 _FUNCTION_BUDGET = BUDGET // 4
@@ -169,6 +170,8 @@ class Analysis:
         m.counting = True
         self._attempt(lambda: _call(m, root, entry))
         m.counting = False
+        if entry != "forward":
+            m.uses = _without_step(m.uses)
         if any(obj.meta for obj in _reached(m, root)):
             m.pc = ALWAYS
             m.run, m.depth = None, 0
@@ -244,6 +247,12 @@ def _call(m: Interpreter, root: ModuleObj, entry: str) -> Value:
         function = classes.find_any(root.cls, entry)
         return m.run_module(root, function, _inputs(m, function, 1))
     return m.call_module(root, _inputs(m, *_entry_function(m, root)))
+
+
+def _without_step(uses: list[RawUse]) -> list[RawUse]:
+    """The uses in a training step, which is itself no execution of the model: that is what `self(x)` in it is."""
+    step = uses[0].order if uses else None
+    return [use._replace(parent=None) if use.parent == step else use for use in uses[1:]]
 
 
 def _entry_function(m: Interpreter, root: ModuleObj) -> tuple[Value, int]:

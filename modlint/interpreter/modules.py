@@ -9,7 +9,7 @@ from modlint.catalogue import UNKNOWN
 from modlint.catalogue.entries import Forward, Holds
 from modlint.interpreter import classes, hooks, tracking
 from modlint.interpreter.frames import Run
-from modlint.interpreter.iteration import items_of, iterate
+from modlint.interpreter.iteration import exhaust, items_of, iterate
 from modlint.interpreter.machine import Dead
 from modlint.interpreter.values import (
     INPUT,
@@ -25,7 +25,6 @@ from modlint.interpreter.values import (
     FuncV,
     ListObj,
     ModuleObj,
-    Obj,
     PartialV,
     Placement,
     Sym,
@@ -184,8 +183,7 @@ def set_module_attr(
         return
     if name in obj.mods:
         m.set(obj.mods, name, MISSING)
-    if isinstance(value, ListObj | DictObj | Obj) and value.owner is None:
-        value.owner = (obj, name)
+    tracking.owned(value, obj, name)
     if place is not None:
         m.set(obj.places, name, place)
     m.wrote_attr(obj, name, value, update)
@@ -237,6 +235,8 @@ def run_module(m: Interpreter, obj: ModuleObj, forward: Value, args: CallArgs, h
             result = stamped(m, _run_code(m, obj, forward, args), run.order)
             if hooked:
                 result = stamped(m, hooks.after(m, obj, args, result), run.order)
+            if run.parent is None:
+                exhaust(m, result)  # whoever runs the model draws what it gives
     finally:
         m.depth -= 1
     return result

@@ -123,6 +123,8 @@ def negate(m: Interpreter, value: Value) -> Value:
         return value.args[0] if value.op == "not" else m.symbol("not", value)
     if type(value) is Choice:
         return m.lift(value, lambda v: negate(m, v))
+    if type(value) is Tensor:
+        return m.symbol("not", m.content(value))
     size = m.size(value)
     return False if size is None else negate(m, size)
 

@@ -19,6 +19,7 @@ from modlint.interpreter.machine import Dead
 from modlint.interpreter.operators import binary
 from modlint.interpreter.patterns import matches
 from modlint.interpreter.truth import TRIPS
+from modlint.interpreter.updates import moves, updated
 from modlint.interpreter.values import Choice, Descriptor, LazyImport
 from modlint.syntax import ir
 
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.values import Value
 
-_MOVES = frozenset(
-    {"to", "cuda", "cpu", "type", "type_as", "float", "half", "double", "bfloat16", "contiguous", "detach", "clone"}
-)
 LONGEST = 64  # iterations that are run one by one; the last of them stands for the rest
 _LONGEST_NEST = 1024  # iterations of the innermost of nested loops, taken together
 _SHORTEST = 16
@@ -56,34 +54,16 @@ def _expr(m: Interpreter, s: ir.ExprStmt, frame: Frame, loop: Loop | None) -> No
 
 
 def _assign(m: Interpreter, s: ir.Assign, frame: Frame, loop: Loop | None) -> None:
-    update = len(s.targets) == 1 and isinstance(s.targets[0], ir.Attr) and _updates(s.targets[0], s.value)
+    target = updated(s)
     before = m.updated
-    if update:
-        target = s.targets[0]
-        assert isinstance(target, ir.Attr)
+    if target is not None:
         m.updated = (target.value.id, target.name) if isinstance(target.value, ir.Name) else None
     value = evaluate(m, s.value, frame)
     m.updated = before
-    if update and m.run is not None and _moves(s.targets[0], s.value):
+    if target is not None and m.run is not None and moves(s.targets[0], s.value):
         return
-    for target in s.targets:
-        assign(m, target, value, frame, s.value, update)
-
-
-def _updates(target: ir.Attr, value: object) -> bool:
-    """Whether `self.x = ...` is made from `self.x`: an update, no read that matters by itself."""
-    if isinstance(value, ir.Attr) and value.name == target.name and isinstance(value.value, ir.Name):
-        return isinstance(target.value, ir.Name) and value.value.id == target.value.id
-    if isinstance(value, ir.Lambda):
-        return False
-    return isinstance(value, tuple) and any(_updates(target, part) for part in value if isinstance(part, tuple))
-
-
-def _moves(target: ir.Expr, value: ir.Expr) -> bool:
-    """Whether `self.x = self.x.to(...)` keeps what `self.x` is and changes its place or type at most."""
-    while isinstance(value, ir.Call) and isinstance(value.func, ir.Attr) and value.func.name in _MOVES:
-        value = value.func.value
-    return isinstance(target, ir.Attr) and isinstance(value, ir.Attr) and _updates(target, value)
+    for each in s.targets:
+        assign(m, each, value, frame, s.value, target is not None)
 
 
 def _ann_assign(m: Interpreter, s: ir.AnnAssign, frame: Frame, loop: Loop | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, enums
+from modlint.interpreter import classes, enums, tracking
 from modlint.interpreter.iteration import item_of, iterate
 from modlint.interpreter.operators import compare
 from modlint.interpreter.values import (
@@ -98,6 +98,7 @@ def dict_item(m: Interpreter, base: DictObj, index: Value) -> Value:
     if base.factory is not None:
         made = m.call(base.factory, CallArgs((), {}, None))
         m.set(base.cells, "items", {**items, key: made})
+        _own(base, made, m.entry_of(base, index))
         return made
     return m.symbol("item", m.unknown("an open dict"), 0) if base.open else m.unknown("gave up: key not known")
 
@@ -114,27 +115,40 @@ def alternatives(m: Interpreter, index: Sym, items: dict[Any, Value]) -> Value:
     return m.join(found) if found else m.unknown("gave up: key not known")
 
 
-def set_item(m: Interpreter, base: Value, index: Value, value: Value, place: Placement | None) -> None:
-    """`base[index] = value`."""
+def set_item(
+    m: Interpreter, base: Value, index: Value, value: Value, place: Placement | None, update: bool = False
+) -> None:
+    """`base[index] = value`. `update`: the value is made from what stood there."""
     if isinstance(base, DictObj):
         m.set(base.cells, "items", {**m.dict_items(base), m.key_of(index): value})
-        m.wrote_into(base, m.taint_of(value) | m.taint_of(index))
+        part = m.entry_of(base, index)
+        m.wrote_into(base, m.taint_of(value) | m.taint_of(index), part, update)
+        _own(base, value, part)
     elif isinstance(base, View) and isinstance(index, str):
         if base.kind == "modules":
             m.set_module_item(base.obj, index, value, place)
         else:
             m.set(base.obj.cells, index, value)
     elif isinstance(base, ListObj):
+        part = m.entry_of(base, index)
         _set_list_item(m, base, index, value)
-        m.wrote_into(base, m.taint_of(value))
+        m.wrote_into(base, m.taint_of(value), part, update)
+        _own(base, value, part)
     elif isinstance(base, ModuleObj):
         m.set_module_item(base, index, value, place)
     elif isinstance(base, Tensor):
-        m.write_tensor(base, m.taint_of(value), m.taint_of(index) != 0)
+        update = update or tracking.made_from(m, base, value)
+        m.write_tensor(base, m.taint_of(value), update or m.taint_of(index) != 0)
     else:
         user = classes.find_any(getattr(base, "cls", None), "__setitem__")
         if isinstance(user, FuncV):
             m.call(BoundV(user, base), CallArgs((index, value), {}, None))
+
+
+def _own(base: ListObj | DictObj, value: Value, part: str) -> None:
+    """What is put into a container at a module's attribute hangs there too."""
+    if base.owner is not None:
+        tracking.owned(value, base.owner[0], base.owner[1] + part)
 
 
 def _set_list_item(m: Interpreter, base: ListObj, index: Value, value: Value) -> None:
@@ -171,5 +185,7 @@ def delete_item(m: Interpreter, base: Value, index: Value) -> None:
             except IndexError:
                 return
             m.set(base.cells, "items", tuple(changed))
+            if not changed:
+                m.emptied(base)
     elif isinstance(base, ModuleObj):
         m.delete_module_item(base, index)

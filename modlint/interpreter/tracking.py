@@ -90,6 +90,7 @@ def record(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Run:
         src: frozenset[int] = frozenset()
         for value in (*args.args, *args.kwargs.values()):
             src = src | m.src_of(value)
+        src = frozenset(order for order in src if order >= 0)
         m.uses.append(
             RawUse(
                 order,
@@ -201,7 +202,7 @@ def _note_write(m: Interpreter, obj: ModuleObj, name: str, taint: int, update: b
     carried = lost = False
     if now is not None and taint:
         now.wrote.add(name)
-    absent = "." not in name and name not in obj.cells and name not in obj.tensors
+    absent = not _is_part(name) and name not in obj.cells and name not in obj.tensors
     new = absent and classes.find_any(obj.cls, name) is MISSING
     if name in obj.meta:
         new = all(one.new for one in _written(m, obj, name))
@@ -213,7 +214,18 @@ def _note_write(m: Interpreter, obj: ModuleObj, name: str, taint: int, update: b
             carried, lost = carried or (update and one.carried), lost or one.lost
     if update and carried:
         taint |= STATE
+    for part in [] if _is_part(name) or update else parts_of(obj, name):
+        _note_write(m, obj, part, 0, False)  # another object stands there now
     m.set(obj.meta, name, Written(m.run, taint | (STATE if update else 0), carried, lost, new))
+
+
+def _is_part(name: str) -> bool:
+    return "." in name or "[" in name
+
+
+def parts_of(obj: ModuleObj, name: str) -> list[str]:
+    """What forward wrote to attributes and entries of the object that stands at an attribute."""
+    return [other for other in obj.meta if other.startswith((f"{name}.", f"{name}["))]
 
 
 def wrote_attr(m: Interpreter, obj: ModuleObj, name: str, value: Value, update: bool) -> None:
@@ -223,6 +235,8 @@ def wrote_attr(m: Interpreter, obj: ModuleObj, name: str, value: Value, update: 
     taint = m.taint_of(value) | (STATE if update else 0)
     _note_write(m, obj, name, taint, update)
     tensor = obj.tensors.get(name)
+    if tensor is not None:
+        m.set(obj.facts, f"version of {name}", m.fresh())
     if isinstance(tensor, Tensor) and (tensor.persistent or tensor.kind == "parameter") and taint:
         if taint & STATE:
             m.keeps(obj, name)
@@ -230,11 +244,17 @@ def wrote_attr(m: Interpreter, obj: ModuleObj, name: str, value: Value, update: 
             m.saved.append((obj, name))
 
 
+def made_from(m: Interpreter, tensor: Tensor, value: Value) -> bool:
+    """Whether a value is computed from what a buffer holds, and is not the buffer itself."""
+    return value is not tensor and -tensor.id in m.src_of(value)
+
+
 def write_tensor(m: Interpreter, tensor: Tensor, taint: int, update: bool) -> None:
     """An in-place write to a registered tensor during forward."""
     obj = tensor.owner
     if m.run is None or obj is None:
         return
+    m.set(obj.facts, f"version of {tensor.name}", m.fresh())
     if update:
         taint |= STATE
     if not taint:
@@ -245,26 +265,63 @@ def write_tensor(m: Interpreter, tensor: Tensor, taint: int, update: bool) -> No
         _note_write(m, obj, tensor.name, taint, update)
 
 
-def wrote_into(m: Interpreter, container: ListObj | DictObj | Obj, taint: int, name: str = "") -> None:
+def wrote_into(
+    m: Interpreter, container: ListObj | DictObj | Obj, taint: int, part: str = "", update: bool = False
+) -> None:
     """A list, dict or object that hangs at a module's attribute was changed during forward.
 
-    An entry of a dict that depends on nothing but its key is the same whoever makes it.
+    `part`: the attribute (`.name`) or entry (`[key]`) that was changed, where it is known which. An entry of a dict
+    that depends on nothing but its key is the same whoever makes it.
     """
     if m.run is None or container.owner is None:
         return
     obj, attribute = container.owner
-    if isinstance(container, ListObj):
+    if part:
+        _note_write(m, obj, attribute + part, taint | (STATE if update else 0), update)
+    elif isinstance(container, ListObj):
         _note_write(m, obj, attribute, taint | STATE, True)
     elif taint:
-        update = bool(taint & STATE) if name else True
-        _note_write(m, obj, f"{attribute}.{name}" if name else attribute, taint, update)
+        _note_write(m, obj, attribute, taint, True)
+
+
+def read_entry(m: Interpreter, container: Value, part: str) -> None:
+    """A read of one entry (`[key]`) of a list or dict at a module's attribute, or of all of them."""
+    if m.run is None or not isinstance(container, ListObj | DictObj) or container.owner is None:
+        return
+    obj, attribute = container.owner
+    for name in [attribute + part, *parts_of(obj, attribute + part)]:
+        read_attr(m, obj, name)
+
+
+def owned(value: Value, obj: ModuleObj, name: str) -> None:
+    """A container or object, and the containers in it, hang at an attribute of a module from now on."""
+    if not isinstance(value, ListObj | DictObj | Obj) or value.owner is not None:
+        return
+    value.owner = (obj, name)
+    items = None if isinstance(value, Obj) else value.cells["items"]
+    if type(items) is tuple:
+        items = dict(enumerate(items))
+    for key, item in items.items() if type(items) is dict else ():
+        owned(item, obj, f"{name}[{key!r}]")
+
+
+def entry(m: Interpreter, container: Value, index: Value) -> str:
+    """How an entry of a list or dict is called among the parts of an attribute, or "" where it is not known which."""
+    index = m.concrete(index)
+    if isinstance(container, DictObj):
+        return "" if index is MISSING else f"[{index!r}]"
+    items = m.live(container.cells["items"]) if isinstance(container, ListObj) else None
+    if type(items) is not tuple or not isinstance(index, int) or not -len(items) <= index < len(items):
+        return ""
+    return f"[{index % len(items)}]"
 
 
 def emptied(m: Interpreter, container: ListObj | DictObj) -> None:
     """A list or dict was cleared: nothing of what was in it lives on."""
     if m.run is not None and container.owner is not None:
         obj, name = container.owner
-        m.set(obj.meta, name, Written(m.run, 0))
+        for one in (name, *parts_of(obj, name)):
+            m.set(obj.meta, one, Written(m.run, 0))
 
 
 def taint_of(m: Interpreter, value: Value, depth: int = 3) -> int:
@@ -290,8 +347,10 @@ def taint_of(m: Interpreter, value: Value, depth: int = 3) -> int:
 
 
 def src_of(m: Interpreter, value: Value, depth: int = 2) -> frozenset[int]:
-    """The orders of the uses whose outputs reach a value."""
+    """The orders of the uses whose outputs reach a value, and below zero the numbers of the buffers that do."""
     kind = type(value)
+    if kind is Tensor:
+        return frozenset({-value.id}) if value.kind == "buffer" else frozenset()
     if kind is Sym:
         src: frozenset[int] = value.src
         return src

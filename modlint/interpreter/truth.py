@@ -16,6 +16,7 @@ from modlint.interpreter.values import (
     ModuleObj,
     Obj,
     Sym,
+    Tensor,
     Value,
     is_const,
 )
@@ -105,10 +106,18 @@ class Truths(State):
             return self._truth_of_symbol(value)
         if type(value) is Choice:
             return self._truth_of_choice(value)
+        if type(value) is Tensor:
+            return self._truth_of_symbol(self.content(value))
         size = self.size(value)
         if size is None:
             return ALWAYS, NEVER
         return self.truth(size)
+
+    def content(self, tensor: Tensor) -> Sym:
+        """What a registered tensor holds now: another value after every write in forward."""
+        owner = tensor.owner
+        version = 0 if owner is None else self.live(owner.facts.get(f"version of {tensor.name}", 0))
+        return self.symbol("content", tensor, version if is_const(version) else self.fresh())
 
     def size(self, value: Value) -> Value:
         """The length of a container as a constant or unknown value, or None for what has none."""

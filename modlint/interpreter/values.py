@@ -38,7 +38,8 @@ MISSING = Missing()
 class Sym:
     """A value that is not known: `id` identifies it, `op` and `args` say how it is computed from others.
 
-    `taint` is what it depends on; `src` the orders of the uses whose outputs reach it; `reason` why it is unknown.
+    `taint` is what it depends on; `src` the orders of the uses whose outputs reach it, and below zero the numbers of
+    the buffers that do; `reason` why it is unknown.
     `configured`: it is computed from a parameter that nothing in the analysis gave a value.
     """
 
@@ -115,15 +116,28 @@ class DictObj:
         self.owner: tuple[ModuleObj, str] | None = None
 
 
-class IterObj:
-    """An iterator: items, a cursor in `cells["at"]`, and whether the items repeat for ever."""
+class Delayed:
+    """An item of an iterator that is computed when it is drawn."""
 
-    __slots__ = ("cells", "endless", "id", "items")
+    __slots__ = ("make",)
+
+    def __init__(self, make: Callable[[], Value]) -> None:
+        self.make = make
+
+
+class IterObj:
+    """An iterator: items, a cursor in `cells["at"]`, and whether the items repeat for ever.
+
+    `start` gives the items when the first of them is drawn; from then on they are in `cells["items"]`.
+    """
+
+    __slots__ = ("cells", "endless", "id", "items", "start")
 
     def __init__(self, id: int, items: tuple[Value, ...], endless: bool = False) -> None:
         self.id = id
         self.items = items
         self.endless = endless
+        self.start: Callable[[], tuple[Value, ...]] | None = None
         self.cells: dict[str, Value] = {"at": 0}
 
 

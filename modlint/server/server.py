@@ -7,6 +7,7 @@ session. Consequence: a hover or a code action is answered from what was found l
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +16,12 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 from pygls import uris
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from modlint import __version__
-from modlint.config import load
+from modlint.cache import signatures_of
+from modlint.config import load, upwards
 from modlint.errors import ModlintError
 from modlint.server.documents import Document, document_of
 from modlint.server.protocol import SOURCE, Translator, actions
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 QUIET_SECONDS = 0.03  # without a change before the text is looked at
 IDLE_SECONDS = 5.0  # without a lint before garbage is collected
 
+_WATCHED = ("**/*.py", "**/*.ipynb", "**/pyproject.toml", "**/.gitignore")
 _NOTEBOOKS = types.NotebookDocumentSyncOptions(
     [
         types.NotebookDocumentFilterWithNotebook(
@@ -64,6 +68,8 @@ class Server(LanguageServer):
         self.worker = ThreadPoolExecutor(1, "modlint")
         self.sessions: dict[str, Session] = {}  # by root; the worker's
         self.folders: dict[str, str] = {}  # folder -> root; the worker's
+        self.texts: dict[str, str] = {}  # what is open, by path; the worker's
+        self.configured: dict[str, str] = {}  # folder -> what tells that a configuration for it changed
         self.seen: dict[str, Seen] = {}  # by the URI of the file or notebook
         self.waiting: dict[str, asyncio.Task[None]] = {}
         self.idle: asyncio.TimerHandle | None = None
@@ -78,10 +84,14 @@ class Server(LanguageServer):
             self.folders[folder] = config.root
             if config.root not in self.sessions:
                 self.sessions[config.root] = Session(config, path)
+                for other, text in self.texts.items():
+                    if other.startswith(os.path.join(config.root, "")):
+                        self.sessions[config.root].put(other, text)
         return self.sessions[self.folders[folder]]
 
     def linted(self, document: Document) -> Seen:
         """Lint one document. Raises ModlintError."""
+        self.texts[document.path] = document.text
         session = self.session(document.path)
         session.put(document.path, document.text)
         findings = session.findings(document.path)
@@ -94,6 +104,7 @@ class Server(LanguageServer):
 
     def closed(self, path: str) -> None:
         """What is on disk counts again."""
+        self.texts.pop(path, None)
         if os.path.dirname(path) in self.folders:
             self.session(path).put(path, None)
 
@@ -123,6 +134,8 @@ class Server(LanguageServer):
         document = document_of(self.workspace, uri)
         if document is None:
             return
+        if self.reconfigured(document.path):
+            self.look_anew(uri)
         loop = asyncio.get_running_loop()
         try:
             seen = await loop.run_in_executor(self.worker, self.linted, document)
@@ -133,6 +146,20 @@ class Server(LanguageServer):
         for place, version in document.shown:
             self.publish(place, seen.diagnostics.get(place, []), version)
         self.collect_later(loop)
+
+    def reconfigured(self, path: str) -> bool:
+        """Whether a configuration that may be the file's has come, gone or changed: not every client tells of it."""
+        folder = os.path.dirname(path)
+        now = signatures_of(os.path.join(above, "pyproject.toml") for above in upwards(folder))[0]
+        return self.configured.setdefault(folder, now) != now
+
+    def look_anew(self, uri: str = "") -> None:
+        """Forget every project, and look at every document but the one at `uri`."""
+        self.configured.clear()
+        self.worker.submit(self.anew)
+        for other in list(self.seen):
+            if other != uri:
+                self.look(other, QUIET_SECONDS)
 
     def publish(self, uri: str, diagnostics: list[types.Diagnostic], version: int | None = None) -> None:
         """Tell the client what is known of one text."""
@@ -158,6 +185,19 @@ class Server(LanguageServer):
 
 
 server = Server()
+
+
+@server.feature(types.INITIALIZED)
+async def initialized(ls: Server, params: types.InitializedParams) -> None:
+    """Ask to be told of files that change outside of the editor, where the client can be asked."""
+    workspace = ls.client_capabilities.workspace
+    watching = workspace.did_change_watched_files if workspace is not None else None
+    if watching is None or not watching.dynamic_registration:
+        return
+    watched = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher(glob) for glob in _WATCHED])
+    wanted = types.Registration("modlint-files", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, watched)
+    with contextlib.suppress(JsonRpcException):  # a client that says no
+        await ls.client_register_capability_async(types.RegistrationParams([wanted]))
 
 
 @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
@@ -214,9 +254,7 @@ def did_close_notebook(ls: Server, params: types.DidCloseNotebookDocumentParams)
 @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
 def did_change_watched_files(ls: Server, params: types.DidChangeWatchedFilesParams) -> None:
     """Files came, went or changed outside of the editor: start anew, for configuration and listing may differ."""
-    ls.worker.submit(ls.anew)
-    for uri in list(ls.seen):
-        ls.look(uri, QUIET_SECONDS)
+    ls.look_anew()
 
 
 def _seen_at(ls: Server, uri: str) -> Seen | None:

@@ -10,6 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 
@@ -390,6 +391,26 @@ def test_a_file_name_that_is_not_text(project: Path, run: Callable[..., Done], n
         assert json.loads(done.out)[0]["filename"] == "src/n\udce9t.py"
     if name == "sarif":
         assert '"uri": "src/n%E9t.py"' in done.out
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_names_in_the_source_that_no_encoding_has(project: Path, run: Callable[..., Done], name: str) -> None:
+    slot = "nn.ModuleDict({'\\ud800]]>\\x07\\n::error::%0A': nn.BatchNorm2d(8)})"
+    source = NOISY.replace("nn.BatchNorm2d(8)", slot).replace("self.bn(x)", "next(iter(self.bn.values()))(x)")
+    (project / "src" / "net.py").write_text(source)
+    done = run("src", "--output-format", name)
+    assert done.status == 1
+    assert run("src", "--baseline", "known.json", "--write-baseline").out == ""
+    assert run("src", "--baseline", "known.json").status == 0
+    match name:
+        case "json" | "sarif" | "gitlab" | "rdjson":
+            assert "self.bn." in json.dumps(json.loads(done.out))
+        case "junit":
+            assert "self.bn." in done.out and ElementTree.fromstring(done.out) is not None
+        case "github":
+            assert "\n::error::" not in done.out
+        case _:
+            assert "\x07" not in done.out
 
 
 @pytest.mark.parametrize("name", ["json", "sarif", "gitlab", "rdjson", "junit", "full", "concise"])

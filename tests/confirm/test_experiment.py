@@ -202,7 +202,7 @@ def test_an_effect_behind_a_zero_initialised_scale_is_seen() -> None:
 
     result = confirm_model(Residual(), Inputs.of([vectors()]))
     assert result.outcome("m").harm.eval > 0
-    assert result.notes == ("1 weights that are zero throughout were filled with small random values",)
+    assert result.notes == ("1 weight that is zero throughout was filled with small random values",)
 
 
 def test_state_that_is_tracked_and_never_read_is_told_from_harm() -> None:
@@ -536,6 +536,28 @@ def test_outputs_may_be_any_tree_of_tensors(wrap: Any) -> None:
     found = outcome(Wrapped(nn.BatchNorm1d(4)), vectors())
     assert found.level is Level.CONFIRMED
     assert differences(found)[Quantity.EVAL_OUTPUTS] > 0
+
+
+@pytest.mark.parametrize(
+    ("module", "says"),
+    [
+        pytest.param(nn.BatchNorm1d(5), "after training, every eval output of the model is NaN", id="state"),
+        pytest.param(nn.ReLU(), "every output of the model is NaN or infinite", id="none"),
+    ],
+)
+def test_outputs_that_are_nan_throughout_show_nothing(module: nn.Module, says: str) -> None:
+    class Undefined(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.m = module
+            self.fc = nn.Linear(5, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.sqrt(-1 - self.m(self.fc(self.m(x))).abs())
+
+    found = confirm_model(Undefined(), Inputs.of([vectors()])).outcome("m")
+    assert (found.level, found.measured) == (Level.INCONCLUSIVE, None)
+    assert found.note.startswith(says)
 
 
 def test_nan_is_equal_to_nan_and_differs_from_numbers() -> None:

@@ -48,8 +48,17 @@ class Tied(nn.Module):
 """
 
 
+REGISTERED: list[types.Registration] = []  # what the server has asked the client for
+
+
 @pytest_lsp.fixture(config=ClientServerConfig(server_command=[sys.executable, "-m", "modlint", "server"]))
 async def client(lsp_client: LanguageClient) -> AsyncIterator[None]:
+    REGISTERED.clear()
+
+    @lsp_client.feature(types.CLIENT_REGISTER_CAPABILITY)
+    def register(params: types.RegistrationParams) -> None:
+        REGISTERED.extend(params.registrations)
+
     parameters = types.InitializeParams(capabilities=client_capabilities("visual-studio-code"))
     await lsp_client.initialize_session(parameters)
     yield
@@ -183,6 +192,71 @@ async def test_a_mistake_in_the_configuration_is_logged(client: LanguageClient, 
     Editor(client, project / "net.py").open(NOISY)
     await client.wait_for_notification(types.WINDOW_LOG_MESSAGE)
     assert "unknown key tool.modlint.slect" in client.log_messages[-1].message
+
+
+@pytest.mark.asyncio
+async def test_a_configuration_that_changes_on_disk_counts(client: LanguageClient, project: Path) -> None:
+    """The client need not tell of it. What is open and unsaved elsewhere still counts."""
+    (project / "parts.py").write_text("import torch.nn as nn\n\n\ndef norm():\n    return nn.Identity()\n")
+    using = NOISY.replace("nn.BatchNorm2d(8)", "norm()").replace("nn\n", "nn\nfrom parts import norm\n", 1)
+    net, parts = Editor(client, project / "net.py"), Editor(client, project / "parts.py")
+    parts.open("import torch.nn as nn\n\n\ndef norm():\n    return nn.BatchNorm2d(8)\n")
+    await parts.published()
+    net.open(using)
+    assert [d.code for d in await net.published()] == ["ML101"]
+    for settings, codes in (('ignore = ["ML101"]', []), ('ignore = ["ML1"]\n', []), ("", ["ML101"])):
+        (project / "pyproject.toml").write_text(f"[tool.modlint]\n{settings}")
+        net.change(using + "\n")
+        assert [d.code for d in await net.published()] == codes
+        await parts.published()  # which is looked at again
+
+
+@pytest.mark.asyncio
+async def test_the_client_is_asked_to_tell_of_files_that_change(client: LanguageClient, project: Path) -> None:
+    Editor(client, project / "net.py").open(NOISY)
+    await client.wait_for_notification(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
+    assert [asked.method for asked in REGISTERED] == [types.WORKSPACE_DID_CHANGE_WATCHED_FILES]
+    (project / "pyproject.toml").write_text('[tool.modlint]\nignore = ["ML1"]\n')
+    change = types.FileEvent((project / "pyproject.toml").as_uri(), types.FileChangeType.Changed)
+    client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams([change]))
+    await client.wait_for_notification(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
+    assert not client.diagnostics[(project / "net.py").as_uri()]
+
+
+@pytest.mark.asyncio
+async def test_two_folders_have_a_configuration_each(client: LanguageClient, tmp_path: Path) -> None:
+    editors = []
+    for name, settings in (("one", ""), ("other", 'ignore = ["ML101"]')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pyproject.toml").write_text(f"[tool.modlint]\n{settings}\n")
+        editors.append(Editor(client, tmp_path / name / "net.py"))
+    for editor, codes in zip(editors, (["ML101"], []), strict=True):
+        editor.open(NOISY)
+        assert [d.code for d in await editor.published()] == codes
+
+
+@pytest.mark.asyncio
+async def test_a_file_that_is_renamed_while_it_is_open(client: LanguageClient, project: Path) -> None:
+    old, new = Editor(client, project / "net.py"), Editor(client, project / "new.py")
+    old.open(NOISY)
+    assert [d.code for d in await old.published()] == ["ML101"]
+    (project / "net.py").rename(project / "new.py")
+    client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(uri=old.uri)))
+    assert await old.published() == []
+    new.open(NOISY)
+    assert [d.code for d in await new.published()] == ["ML101"]
+
+
+@pytest.mark.asyncio
+async def test_text_that_cannot_be_parsed_while_it_is_typed(client: LanguageClient, project: Path) -> None:
+    editor = Editor(client, project / "net.py")
+    editor.open(NOISY)
+    assert [d.code for d in await editor.published()] == ["ML101"]
+    editor.change(NOISY + "x = (\n")
+    [torn] = await editor.published()
+    assert (torn.code, torn.range.start.line) == ("ML901", 12)
+    editor.change(NOISY + "x = ()\n")
+    assert [d.code for d in await editor.published()] == ["ML101"]
 
 
 @pytest.mark.slow
