@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from modlint.graph import Instance, Manner, Origin, Slot, Use, UseGraph
 from modlint.interpreter import classes, cues, states
+from modlint.interpreter.conditions import NEVER, TooManyPaths
+from modlint.interpreter.machine import GiveUp
 from modlint.interpreter.values import DictObj, ListObj, ModuleObj, Placement, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modlint.graph import Site, State
+    from modlint.interpreter.conditions import Cond
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.tracking import RawUse
 
@@ -67,10 +70,18 @@ def _unrestricted(m: Interpreter, uses: list[RawUse]) -> list[RawUse]:
     """The uses that happen whatever the constructor was given."""
     kept: dict[int, RawUse] = {}
     for use in uses:
-        cond = m.unconfigured(use.cond)
+        cond = _whatever_is_given(m, use.cond)
         if cond and not use.guessed and (use.parent is None or use.parent in kept):
             kept[use.order] = use._replace(cond=cond)
     return list(kept.values())
+
+
+def _whatever_is_given(m: Interpreter, cond: Cond) -> Cond:
+    """The part of a condition that holds with all arguments that the constructor takes; none, if that is too much."""
+    try:
+        return m.unconfigured(m.disjoin(cond, m.negated(m.accepted)))
+    except (GiveUp, TooManyPaths):
+        return NEVER
 
 
 def _reaching(m: Interpreter, uses: list[RawUse]) -> dict[int, tuple[int, ...]]:

@@ -257,8 +257,9 @@ def _default(m: Interpreter, func: FuncV, name: str) -> Value:
     if name not in func.defaults:
         return m.symbol("param", func.id, name)
     value = m.live(func.defaults[name])
-    of_root = func.owner is not None and func.owner.id == m.open_defaults and func.name == "__init__"
-    if of_root and isinstance(value, bool | ModuleObj):
+    root, opened = m.open_defaults
+    of_root = func.owner is not None and func.owner.id == root and func.name == "__init__"
+    if of_root and isinstance(value, opened):
         return m.symbol("param", func.id, name)
     m.mark(value, "default-argument", name)
     return value

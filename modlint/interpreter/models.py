@@ -110,11 +110,23 @@ class Analysis:
         if not cls.is_module:
             return
         for entry in _entries(m, cls):
-            m.begin(self._budget)
-            m.open_defaults = cls.id if restricted else 0
-            root = _one(self._attempt(lambda: m.call(cls, CallArgs((), {}))))
+            root = self._built(cls, (bool, ModuleObj) if restricted else ())
+            if root is None:
+                root, restricted = self._built(cls, (object,)), True
             if root is not None:
                 yield self._forward(root, entry, cls.qualname, restricted)
+
+    def _built(self, cls: ClassV, opened: tuple[type, ...]) -> ModuleObj | None:
+        """An instance of a class, `opened` the defaults of its constructor that are not relied on.
+
+        A class that refuses its own defaults is built with all of them open.
+        """
+        m = self._m
+        m.begin(self._budget)
+        m.open_defaults = (cls.id, opened)
+        root = _one(self._attempt(lambda: m.call(cls, CallArgs((), {}))))
+        m.accepted = m.pc
+        return root
 
     def _is_built(self, module: PyModule, cls: ClassV) -> bool:
         return cls.name in module.ir.calls or self._tree.called_elsewhere(cls.name, module.path)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from modlint.graph import Site
-from modlint.interpreter.conditions import ALWAYS, Conditions
+from modlint.interpreter.conditions import ALWAYS, Cond, Conditions
 from modlint.interpreter.frames import Loop
 from modlint.interpreter.machine import GiveUp
 from modlint.interpreter.truth import Truths
@@ -73,7 +73,8 @@ class Runs(Truths):
         self._cues: dict[int, tuple[ir.Expr, str]] = {}
         self.updated: tuple[str, str] | None = None  # the attribute that the running assignment updates
         self.asked_training = False
-        self.open_defaults = 0  # the class whose constructor's flags are open, because others build it
+        self.open_defaults: tuple[int, tuple[type, ...]] = (0, ())  # a class, and defaults of its constructor to doubt
+        self.accepted: Cond = ALWAYS  # the arguments with which the model's constructor does not raise
         self.kept_eval: dict[int, dict[str, None]] = {}
         self.evaluating = False
 
@@ -102,7 +103,8 @@ class Runs(Truths):
         self.crossings, self.saved = [], []
         self.placed, self.repeats, self.listed = {}, {}, {}
         self.cue, self.meant_shared, self.updated = "", {}, None
-        self.asked_training, self.kept_eval, self.evaluating, self.open_defaults = False, {}, False, 0
+        self.accepted = ALWAYS
+        self.asked_training, self.kept_eval, self.evaluating, self.open_defaults = False, {}, False, (0, ())
 
     def suspend(self) -> tuple[Any, ...]:
         """Set the present run aside, to run the top level of a file."""

@@ -95,7 +95,7 @@ class Truths(State):
         return literal
 
     def unconfigured(self, cond: Cond) -> Cond:
-        """The part of a condition that holds whatever the model's constructor was given."""
+        """The part of a condition that holds whatever the model's constructor was given, of what it takes."""
         return self.conds.whatever(cond, frozenset(n for n, depends in self._configured.items() if depends))
 
     def truth(self, value: Value) -> tuple[Cond, Cond]:

@@ -36,8 +36,7 @@ class Net(nn.Module):
 def test_a_check_that_raises_is_not_the_path_that_is_followed(test, monkeypatch):
     monkeypatch.setattr(conditions, "MANY_NODES", 0)
     file = parse_source("net.py", _MODEL.format(test=test).encode())
-    (model,) = interpret(
-        SourceTree({"net.py": file}.get, is_file=lambda name: name == "net.py"), "net.py", Catalogue.load([])
-    )
+    tree = SourceTree({"net.py": file}.get, is_file=lambda name: name == "net.py")
+    (model,) = interpret(tree, "net.py", Catalogue.load([]))
     (norm,) = [one for one in model.graph.instances() if one.type == "torch.nn.BatchNorm1d"]
     assert len(model.graph.uses_of(norm.key)) == 2
