@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter import enums
 from modlint.interpreter.iteration import items_of, iterate
-from modlint.interpreter.machine import Dead
 from modlint.interpreter.operators import binary, compare, negate
 from modlint.interpreter.values import (
     MISSING,
@@ -28,7 +27,6 @@ from modlint.syntax import ir
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modlint.interpreter.conditions import Cond
     from modlint.interpreter.frames import Frame
     from modlint.interpreter.interpreter import Interpreter
 
@@ -154,26 +152,8 @@ def _boolean(m: Interpreter, e: ir.Boolean, frame: Frame) -> Value:
         return evaluate(m, e.right, frame)
     if not going:
         return left
-    if m.conds.crowded and type(left) is Sym:
-        return _undecided(m, e, left, (going, staying), frame)
     operands = [(staying, lambda: _decided(m, left, e.op)), (going, lambda: evaluate(m, e.right, frame))]
     return m.fork(operands, whole=True)
-
-
-def _undecided(m: Interpreter, e: ir.Boolean, left: Sym, paths: tuple[Cond, Cond], frame: Frame) -> Value:
-    """With too many paths: a condition stays open, since the one path that is taken may be the one that raises."""
-    before, mark = m.pc, len(m.journal)
-    m.pc = m.narrow(paths[0])
-    try:
-        right = evaluate(m, e.right, frame)
-    except Dead:
-        m.undo(mark)
-        m.pc = m.narrow(paths[1])
-        return _decided(m, left, e.op)
-    if type(right) is not Sym and not isinstance(right, bool):
-        return right
-    m.pc = before
-    return m.unknown("a condition among too many paths")
 
 
 def _decided(m: Interpreter, value: Value, op: str) -> Value:
