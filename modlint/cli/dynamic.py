@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from modlint.findings import Finding
     from modlint.linter import Outcome
     from modlint.trace.session import Request
+    from modlint.trace.worker import Limits
 
 _SECONDS = 600.0  # for the experiment on one model
 
@@ -38,20 +39,32 @@ def with_evidence(outcome: Outcome, config: Config, options: dict[str, Any]) -> 
         from modlint.confirm.determinism import pick_device
 
         pick_device(options["device"])  # which is an error of its own, rather than one of every model
-    evidence = trace_tree(outcome.report.findings, outcome.files, config)
+    evidence = trace_tree(outcome.report.findings, outcome.files, config, _limits(options["timeout"]))
     for note in evidence.notes:
         click.echo(f"modlint: {note}", err=True)
     findings: Sequence[Finding] = evidence.findings
     if options["confirm"]:
-        findings = _confirmed(findings, evidence.requests, config, outcome.files, options["device"])
+        findings = _confirmed(findings, evidence.requests, config, outcome.files, options)
     selected = ruleset.load().selected(config.select or None, config.extend_select, config.ignore)
     chosen = distinct(finding for finding in findings if finding.code in selected)
     lines = {**outcome.report.lines, **_lines(chosen, config.root)}
     return replace(outcome, report=replace(outcome.report, findings=chosen, lines=lines))
 
 
+def _limits(seconds: float | None) -> Limits | None:
+    """The limits of each model that is traced, where `--timeout` says so."""
+    from modlint.trace.session import half_of_memory
+    from modlint.trace.worker import Limits
+
+    return None if seconds is None else Limits(seconds, half_of_memory())
+
+
 def _confirmed(
-    findings: Sequence[Finding], requests: Iterable[Request], config: Config, files: Sequence[str], device: str
+    findings: Sequence[Finding],
+    requests: Iterable[Request],
+    config: Config,
+    files: Sequence[str],
+    options: dict[str, Any],
 ) -> tuple[Finding, ...]:
     from modlint.cli.confirm_command import Progress
     from modlint.confirm.evidence import confirm_findings
@@ -60,10 +73,10 @@ def _confirmed(
     from modlint.trace.worker import Limits
 
     targets = [Model(r.target, r.init, r.input, r.inputs, states=r.states) for r in requests]
-    limits = Limits(seconds=_SECONDS)
+    limits = Limits(seconds=options["timeout"] or _SECONDS)
     with Progress() as told:
         merged = confirm_findings(
-            findings, targets, Choice(device=device), limits, config.root, told, Filters(config, files)
+            findings, targets, Choice(device=options["device"]), limits, config.root, told, Filters(config, files)
         )
     for target, message in merged.failures:
         click.echo(f"modlint: {target} was not measured: {message}", err=True)

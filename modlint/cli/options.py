@@ -61,6 +61,12 @@ _OPTIONS = (
     click.option("--trace", is_flag=True, help="Trace the configured and constructible models too. Runs your code."),
     click.option("--confirm", is_flag=True, help="Measure what their reuse changes too. Runs your code."),
     click.option("--device", default="auto", metavar="DEVICE", help="Where --confirm runs: auto, cpu, cuda, cuda:N."),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="Time limit of each model for --trace and --confirm [default: 60 and 600].",
+    ),
     click.option("--statistics", is_flag=True, help="Print counts instead of findings."),
     click.option("-n", "--no-cache", is_flag=True, help="Neither read nor write the cache."),
     click.option("--cache-dir", metavar="FOLDER", help="Where the cache is kept."),

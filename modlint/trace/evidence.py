@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from modlint.verdicts import Judgement
 
 DISAGREEMENT = "ML902"
-_SECONDS = 120.0  # for the models of one file
+_SECONDS = 60.0  # for each model: nobody has said that it can be run
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ def trace_tree(
 
     `findings` are those of the static pass, with file names relative to `config.root` (`modlint.linter.lint`); `files`
     the absolute paths that were linted (`Outcome.files`). Runs the user's code, in worker processes within `limits`
-    (per file; else two minutes and half of the machine's memory). Raises ModlintError only for a configuration that is
-    wrong; what a model raises becomes a note.
+    (for each model; else a minute and half of the machine's memory). Raises ModlintError only for a configuration that
+    is wrong; what a model raises becomes a note.
     """
     limits = limits or Limits(_SECONDS, half_of_memory())
     tree = _Tree(files, config)

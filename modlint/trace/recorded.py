@@ -1,6 +1,7 @@
 """Recorded execution: one real forward pass, in train mode, in which every execution of every module is noted.
 
-What is watched: `nn.Module.__call__` (and a class's own), `forward` of every instance (so that `.forward(x)` counts),
+What is watched: `nn.Module.__call__` (and a class's own), `forward` of every instance (so that `.forward(x)` counts)
+and of every class (so that `nn.Linear.forward(self.fc, x)` does),
 the arithmetic methods of FloatFunctional, and functional calls on a module's running statistics. Tensors are followed
 through torch functions by a TorchFunctionMode.
 """
@@ -60,19 +61,23 @@ def watching(model: torch.nn.Module, recorder: Recorder, functions: bool = True)
         recorder.on_unknown = found
         for module in recorder.know(model.modules()):
             stack.enter_context(_methods_watched(module, recorder))
-        for cls in _classes_with_call(model):
+        for cls in _classes_with(model, "__call__"):
             stack.enter_context(_call_watched(cls, recorder))
+        own = () if functions else type(model).__mro__  # fx looks into the code of the root's forward
+        for cls in _classes_with(model, "forward"):
+            if cls not in own and isinstance(vars(cls)["forward"], types.FunctionType):
+                stack.enter_context(_forward_watched(cls, recorder))
         stack.enter_context(_names_watched(recorder))
         if functions:
             stack.enter_context(_Functions(recorder, buffer_owners(model)))
         yield recorder
 
 
-def _classes_with_call(model: torch.nn.Module) -> list[type]:
-    """nn.Module, and every class of the model's that has a `__call__` of its own."""
+def _classes_with(model: torch.nn.Module, method: str) -> list[type]:
+    """Every class of the model's, nn.Module among them, that has a method of its own."""
     classes = dict.fromkeys(cls for module in model.modules() for cls in type(module).__mro__)
     classes[torch.nn.Module] = None
-    return [cls for cls in classes if issubclass(cls, torch.nn.Module) and "__call__" in vars(cls)]
+    return [cls for cls in classes if issubclass(cls, torch.nn.Module) and method in vars(cls)]
 
 
 @contextlib.contextmanager
@@ -91,6 +96,38 @@ def _call_watched(cls: type, recorder: Recorder) -> Iterator[None]:
         yield
     finally:
         type.__setattr__(cls, "__call__", original)
+
+
+@contextlib.contextmanager
+def _forward_watched(cls: type, recorder: Recorder) -> Iterator[None]:
+    """Shadow a class's `forward`, for calls that name the class. While the instance runs, the call is its `super()`."""
+    original = vars(cls)["forward"]
+
+    @functools.wraps(original)
+    def forward(self: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
+        running = recorder.running
+        if (running is not None and running.module is self) or isinstance(self, torch.jit.ScriptModule):
+            return original(self, *args, **kwargs)
+        return _executed(recorder, self, functools.partial(original, self), args, kwargs)
+
+    type.__setattr__(cls, "forward", forward)
+    try:
+        yield
+    finally:
+        type.__setattr__(cls, "forward", original)
+
+
+def _executed(recorder: Recorder, module: torch.nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """An execution of `module` that begins at its forward; called by the shadow of that forward."""
+
+    def run() -> Any:
+        started = recorder.running
+        if started is not None:
+            started.entered = True
+        result = NotImplemented if recorder.instead is None else recorder.instead(module, args, kwargs)
+        return forward(*args, **kwargs) if result is NotImplemented else result
+
+    return recorder.call(module, run, (args, kwargs), sys._getframe(2))
 
 
 @contextlib.contextmanager
@@ -137,15 +174,7 @@ def _shadow(module: torch.nn.Module, name: str, before: Any, recorder: Recorder)
         if running is not None and running.module is module and not running.entered:
             running.entered = True
             return original(*args, **kwargs)
-
-        def run() -> Any:
-            started = recorder.running
-            if started is not None:
-                started.entered = True
-            result = NotImplemented if recorder.instead is None else recorder.instead(module, args, kwargs)
-            return original(*args, **kwargs) if result is NotImplemented else result
-
-        return recorder.call(module, run, (args, kwargs), sys._getframe(1))
+        return _executed(recorder, module, original, args, kwargs)
 
     setattr(method, _BEFORE, before)
     return method

@@ -119,7 +119,7 @@ def _how(graph: TracedGraph) -> list[str]:
     origin = graph.inputs.origin if graph.inputs is not None else "given"
     on = f" on {inputs or 'no arguments'} ({origin})" if graph.inputs is not None else ""
     if graph.tracer == "fx":
-        lines = [f"Traced with torch.fx{on}."]
+        lines = [f"Traced with torch.fx{on or '; no inputs were found on which the forward runs'}."]
     else:
         lines = [f"Recorded from one forward pass{on}, for torch.fx cannot follow it: {graph.why_not_fx}."]
     if graph.coverage < 1:

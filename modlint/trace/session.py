@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from modlint.trace.worker import Limits
 
 STARVED = ("can't allocate memory", "MemoryError")
+_START = 30.0  # seconds that a process and the imports in it may take besides
 _SHARE = 6  # of the memory for weights: each pass runs on a copy, and a forward takes as much again
 
 
@@ -136,11 +137,13 @@ def _says(request: Request) -> bool:
 def traced_all(requests: list[Request], limits: Limits) -> list[Any]:
     """Trace several targets, one process for all; each result is a TracedGraph or the ModlintError that it raised.
 
-    Where the process dies or runs out of time, what is not done is traced one by one.
+    Each has the seconds of `limits`. Where the process dies, or does not let itself be interrupted, they are traced one
+    by one.
     """
+    arguments = {"requests": requests, "room": _room(limits), "seconds": limits.seconds}
+    together = replace(limits, seconds=limits.seconds * len(requests) + _START)
     try:
-        job = "modlint.trace.session:trace_all_job"
-        results: list[Any] = worker.run(job, {"requests": requests, "room": _room(limits)}, limits)
+        results: list[Any] = worker.run("modlint.trace.session:trace_all_job", arguments, together)
     except ModlintError as error:
         if len(requests) == 1:
             return [error]
@@ -155,15 +158,16 @@ def _again(request: Request, result: Any, limits: Limits) -> Any:
     return result
 
 
-def trace_all_job(requests: list[Request], room: int | None = None) -> list[Any]:
+def trace_all_job(requests: list[Request], room: int | None = None, seconds: float | None = None) -> list[Any]:
     """In the worker: every target, with what it raised."""
-    return [_traced_or_error(request, room) for request in requests]
+    return [_traced_or_error(request, room, seconds) for request in requests]
 
 
-def _traced_or_error(request: Request, room: int | None) -> Any:
+def _traced_or_error(request: Request, room: int | None, seconds: float | None) -> Any:
     here = os.getcwd()
     try:
-        return trace_job(request, room)
+        with worker.within(seconds):
+            return trace_job(request, room)
     except ModlintError as error:
         return ModlintError(error.message, file=error.file, line=error.line)
     finally:

@@ -47,6 +47,8 @@ def trace_symbolically(model: torch.nn.Module, inputs: Inputs | None) -> Traced:
     """Trace a copy of a model; the copy is changed by it."""
     if "forward" in vars(model):
         return Traced(reason="forward is set on the instance, and fx traces the class's")
+    if type(model).__call__ is not torch.nn.Module.__call__:
+        return Traced(reason=f"{type(model).__name__} has a __call__ of its own, and fx begins at its forward")
     odd = next((d for v, d in _values(inputs) if not isinstance(v, (torch.Tensor, *_PLAIN))), None)
     if odd is not None:
         return Traced(reason=f"fx has no stand-in for the argument {odd}")
@@ -55,7 +57,7 @@ def trace_symbolically(model: torch.nn.Module, inputs: Inputs | None) -> Traced:
             return Traced(reason=f"{type(module).__name__} runs modules that fx does not see into")
         if _is_leaf(module) and "forward" in vars(module):
             return Traced(reason=f"a {type(module).__name__} has a forward set on the instance, which fx does not run")
-        if _has_hooks(module):
+        if _has_hooks(module, module is model):
             return Traced(reason=f"{type(module).__name__} has hooks, which fx does not run")
     watched = [module for module in model.modules() if not has_entry(module)]
     before = [seen_attributes(module) for module in watched]
@@ -112,9 +114,12 @@ def _is_leaf(module: torch.nn.Module) -> bool:
     return module.__module__.startswith("torch.") and not isinstance(module, torch.nn.Sequential)
 
 
-def _has_hooks(module: torch.nn.Module) -> bool:
-    """Whether a user's hook hangs on a leaf (those of torch itself, such as spectral_norm, run nothing)."""
-    if not _is_leaf(module):
+def _has_hooks(module: torch.nn.Module, root: bool) -> bool:
+    """Whether a user's hook hangs on a leaf or on the root, which fx does not call.
+
+    Those of torch itself, such as spectral_norm, run nothing.
+    """
+    if not (root or _is_leaf(module)):
         return False
     hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
     return any(not type(hook).__module__.startswith("torch.") for hook in hooks)

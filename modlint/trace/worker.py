@@ -17,9 +17,12 @@ import tempfile
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modlint.errors import LogicError, ModlintError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 _START = "import pickle, sys; job = pickle.load(open(sys.argv[1], 'rb')); sys.path[:] = job['path']; \
@@ -72,12 +75,41 @@ def _process(job: str, limits: Limits, environment: dict[str, str]) -> int:
     try:
         return process.wait(limits.seconds)
     except subprocess.TimeoutExpired:
-        raise ModlintError(
-            f"the model was still running after {limits.seconds:g} s; give it more with --timeout, or smaller inputs"
-        ) from None
+        raise ModlintError(_late(limits.seconds)) from None
     finally:
         if process.poll() is None:
             _kill(process)
+
+
+def _late(seconds: float) -> str:
+    return f"the model was still running after {seconds:g} s; give it more with --timeout, or smaller inputs"
+
+
+class _Late(KeyboardInterrupt):
+    """Time is up. An interrupt, because anything else is taken for an exception of the model's."""
+
+
+@contextlib.contextmanager
+def within(seconds: float | None) -> Iterator[None]:
+    """In the worker: bound a block of the user's code. Raises ModlintError; what does not let itself be interrupted
+    is left to the limit of the process, as everything is where the system has no such alarm.
+    """
+    if seconds is None or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def ring(*_: Any) -> None:
+        raise _Late
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    except _Late:
+        raise ModlintError(_late(seconds)) from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _errors() -> int:

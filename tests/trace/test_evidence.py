@@ -9,6 +9,7 @@ import pytest
 from modlint.config import Config, ModelTarget
 from modlint.linter import Request, lint
 from modlint.trace.evidence import trace_tree
+from modlint.trace.worker import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,3 +140,25 @@ def test_instances_in_plain_lists_and_dicts_are_the_same_in_both_passes(write: C
     created = {f.created.row for f in found if f.created is not None}
     assert [(f.code, f.evidence.level.value) for f in found] == [("ML101", "traced")] * 2
     assert created == {row for row, line in enumerate(file.read_text().splitlines(), 1) if "BatchNorm1d" in line}
+
+
+HANGS = """
+class {}(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bn = nn.BatchNorm1d(4)
+    def forward(self, x):
+        while x is not None:
+            x = self.bn(x)
+        return x
+"""
+
+
+def test_a_model_that_hangs_costs_its_own_time_alone(write: Callable[..., Path], tmp_path: Path) -> None:
+    file = write(HANGS.format("One") + SOURCE.partition("class Hooked")[0] + HANGS.format("Two"))
+    outcome = lint(Request((str(file),), Config(root=str(tmp_path)), whole_tree=False))
+    found = trace_tree(outcome.report.findings, outcome.files, Config(root=str(tmp_path)), Limits(4, 2**31))
+    assert found.traced == 1
+    assert [note.partition(";")[0] for note in sorted(found.notes)] == [
+        f"net.py:{name} was not traced: the model was still running after 4 s" for name in ("One", "Two")
+    ]

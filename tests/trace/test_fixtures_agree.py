@@ -63,7 +63,7 @@ def counted(model: torch.nn.Module, inputs: Inputs) -> Counter[str]:
         for module in model.modules():
             if id(module) in paths:
                 vars(module)["forward"] = wrapped(module.forward, module)
-        for cls in {type(module) for module in model.modules() if type(module).__module__.startswith("torch.nn.")}:
+        for cls in {type(module) for module in model.modules() if not isinstance(module, torch.jit.ScriptModule)}:
             patch.setattr(cls, "forward", wrapped(cls.forward))
         model.train()
         model(*inputs.args, **inputs.named)

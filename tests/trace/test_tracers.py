@@ -39,6 +39,13 @@ class Net(nn.Module):
     [
         pytest.param("x = self.bn(self.bn(x))", 2, "fx", id="two calls"),
         pytest.param("x = self.bn.forward(self.bn(x))", 2, "fx", id="a direct call of forward"),
+        pytest.param("x = nn.BatchNorm2d.forward(self.bn, self.bn(x))", 2, "fx", id="a forward named by its class"),
+        pytest.param(
+            "x = nn.BatchNorm2d.forward(self.bn, self.bn(x)) if x.sum() > -1e9 else x",
+            2,
+            "recorded",
+            id="a forward named by its class, recorded",
+        ),
         pytest.param(
             "x = F.batch_norm(self.bn(x), self.bn.running_mean, self.bn.running_var, training=True)",
             2,
@@ -63,6 +70,29 @@ def test_executions_are_counted(traced: Callable[..., TracedGraph], forward: str
     assert graph.tracer == tracer, graph.why_not_fx
     assert bool(graph.why_not_fx) == (tracer == "recorded")
     assert graph.coverage == 1.0
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        pytest.param(
+            "def __call__(self, x):\n        return self.bn(super().__call__(x))",
+            "Net has a __call__ of its own",
+            id="a call of its own",
+        ),
+        pytest.param(
+            "def train(self, mode=True):\n        if not self._forward_hooks:\n"
+            "            self.register_forward_hook(lambda m, args, out: m.bn(out))\n"
+            "        return super().train(mode)",
+            "Net has hooks",
+            id="a hook",
+        ),
+    ],
+)
+def test_what_the_root_does_around_its_forward_counts(traced: Callable[..., TracedGraph], more: str, why: str) -> None:
+    graph = traced(NORM.format("x = self.bn(x)") + "\n    " + more + "\n", torch.randn(2, 3, 8, 8))
+    assert (len(graph.uses_of("bn")), graph.tracer) == (2, "recorded")
+    assert graph.why_not_fx.startswith(why)
 
 
 def test_a_recomputed_use_knows_its_checkpoint(traced: Callable[..., TracedGraph]) -> None:
