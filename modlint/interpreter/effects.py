@@ -26,6 +26,8 @@ from modlint.interpreter.values import (
     ModuleObj,
     Obj,
     PartialV,
+    Sym,
+    Tensor,
     Value,
     is_const,
 )
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from modlint.interpreter.interpreter import Interpreter
+
+_HOLDERS = frozenset({ModuleObj, Obj, ListObj, DictObj})
+_NO_CLASS_BELOW = frozenset({bool, int, float, str, type(None), type(MISSING), Sym, Tensor, ExtV, FuncV})
 
 
 def skipped(m: Interpreter, func: FuncV, args: CallArgs) -> tuple[Value] | None:
@@ -79,7 +84,7 @@ def _harmless(m: Interpreter, func: FuncV, effects: Effects, given: dict[str, Va
             return False
         methods |= {name for _, name in inner.methods}
     methods = {name for name in methods if not known_names.in_place(name)}
-    return not methods or _methods_harmless(m, methods, _classes(given.values()))
+    return not methods or _methods_harmless(m, methods, _classes(m, given.values()))
 
 
 def _may_have(m: Interpreter, value: Value, name: str) -> bool:
@@ -114,27 +119,50 @@ def _methods_harmless(m: Interpreter, methods: set[str], found: set[ClassV]) -> 
     return True
 
 
-def _classes(values: Iterable[Value]) -> set[ClassV]:
+def _classes(m: Interpreter, values: Iterable[Value]) -> set[ClassV]:
     """The user classes of modules among values and below them."""
     found: set[ClassV] = set()
-    todo, seen = list(values), set()
+    for value in values:
+        if type(value) not in _NO_CLASS_BELOW:
+            found |= _classes_below(m, value)
+    return found
+
+
+def _classes_below(m: Interpreter, value: Value) -> set[ClassV]:
+    """Kept until something is written: a loop over the modules of a model asks this of the model for each of them."""
+    if m.below[0] != m.writes:
+        m.below = (m.writes, {})
+    known = m.below[1].get(id(value))
+    if known is None or known[0] is not value:
+        known = m.below[1][id(value)] = (value, _walk(value))
+    return known[1]
+
+
+def _walk(value: Value) -> set[ClassV]:
+    found: set[ClassV] = set()
+    todo, seen = [value], set()
     while todo:
         value = todo.pop()
-        if type(value) is tuple:
-            todo += value
-        elif type(value) is dict:
-            todo += value.values()
-        elif isinstance(value, Choice):
-            todo += [v for _, v in value.alts]
-        elif isinstance(value, BoundV):
-            todo.append(value.receiver)
-        elif isinstance(value, ClassV):
-            found.add(value)
-        elif isinstance(value, ModuleObj | Obj | ListObj | DictObj) and id(value) not in seen:
+        kind = type(value)
+        if kind in _NO_CLASS_BELOW:
+            continue
+        if kind in _HOLDERS:
+            if id(value) in seen:
+                continue
             seen.add(id(value))
             todo += value.cells.values()
-            if isinstance(value, ModuleObj):
+            if kind is ModuleObj:
                 todo += value.mods.values()
-            if isinstance(value, ModuleObj | Obj) and isinstance(value.cls, ClassV):
+            if (kind is ModuleObj or kind is Obj) and isinstance(value.cls, ClassV):
                 found.add(value.cls)
+        elif kind is tuple:
+            todo += value
+        elif kind is Choice:
+            todo += [v for _, v in value.alts]
+        elif kind is dict:
+            todo += value.values()
+        elif kind is BoundV:
+            todo.append(value.receiver)
+        elif kind is ClassV:
+            found.add(value)
     return found

@@ -196,7 +196,7 @@ class Interpreter(Placements):
         """`name = value` in the scope that the name belongs to."""
         kind = frame.scopes.get(name)
         if kind == "global":
-            self.set(frame.module.cells, name, value)
+            self.set_local(frame.module.cells, name, value)
             return
         target = frame
         if kind == "nonlocal":
@@ -204,7 +204,7 @@ class Interpreter(Placements):
             while scope_ is not None and name not in scope_.cells:
                 scope_ = scope_.parent
             target = scope_ or frame
-        self.set(target.cells, name, value)
+        self.set_local(target.cells, name, value)
 
     def super_of(self, frame: Frame, args: list[Value]) -> Value:
         """`super()` with or without arguments."""

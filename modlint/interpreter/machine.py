@@ -59,6 +59,7 @@ class State:
         self._symbols: dict[tuple[Any, ...], Sym] = {}
         self._count = 0
         self.narrowed = False  # whether some paths of this model were left out
+        self.writes = 0  # of what values hold: while it stays the same, they hold the same
 
     def fresh(self) -> int:
         """A number that nothing else bears."""
@@ -97,6 +98,11 @@ class State:
 
     def set(self, cells: dict[Any, Any], key: Any, value: Value) -> None:
         """Write a cell; MISSING deletes it."""
+        self.writes += 1
+        self.set_local(cells, key, value)
+
+    def set_local(self, cells: dict[Any, Any], key: Any, value: Value) -> None:
+        """Write a variable, which no value holds."""
         self.journal.append((cells, key, cells.get(key, MISSING)))
         if value is MISSING:
             cells.pop(key, None)
@@ -113,6 +119,7 @@ class State:
                 continue
             self._rebase(exit, mark)
         journal = self.journal
+        self.writes += 1
         while len(journal) > mark:
             cells, key, old = journal.pop()
             if old is MISSING:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from modlint.graph import State as StateClass
     from modlint.interpreter.frames import Frame, Run
     from modlint.interpreter.tracking import Crossing, RawUse
-    from modlint.interpreter.values import ModuleObj, Placement, PyModule
+    from modlint.interpreter.values import ClassV, ModuleObj, Placement, PyModule
     from modlint.syntax import ir
     from modlint.syntax.tree import SourceTree
 
@@ -64,6 +64,7 @@ class Runs(Truths):
         self.listed: dict[int, Placement] = {}
         self.cue = ""
         self.meant_shared: dict[int, str] = {}
+        self.below: tuple[int, dict[int, tuple[Value, set[ClassV]]]] = (0, {})  # classes below values, at which `writes`
         self.plain: dict[int, bool] = {}  # functions by id: whether calls in forward can be skipped
         self._entries: dict[str, Entry | None] = {}
         self._wrappers: dict[str, Wrapper | None] = {}
