@@ -63,7 +63,7 @@ def _call(m: Interpreter, func: Value, args: CallArgs) -> Value:
     if isinstance(func, Obj):
         method = classes.find_any(func.cls, "__call__")
         if isinstance(method, FuncV):
-            return call_function(m, method, prepend(args, func))
+            return call_function(m, method, args.after(func))
     if func is None or is_const(func):
         raise Dead  # not callable: this path raises
     return unknown_call(m, func, args)
@@ -82,11 +82,6 @@ def unknown_call(m: Interpreter, func: Value, args: CallArgs) -> Value:
     if taint or src or (isinstance(func, Sym) and func.op in {"data", "field"}):
         return m.data(taint, src)
     return m.unknown("a call that is not known")
-
-
-def prepend(args: CallArgs, receiver: Value) -> CallArgs:
-    """The arguments with a receiver before them."""
-    return args._replace(args=(receiver, *args.args), places=(None, *args.places))
 
 
 def _call_partial(m: Interpreter, func: PartialV, args: CallArgs) -> Value:
@@ -116,8 +111,8 @@ def _call_bound(m: Interpreter, bound: BoundV, args: CallArgs) -> Value:
         if m.run is not None and m.run.of(receiver) is None and not func.name.startswith("__"):
             return m.run_method(receiver, func, args)
     if isinstance(func, FuncV):
-        return call_function(m, func, prepend(args, receiver))
-    return call(m, func, prepend(args, receiver))
+        return call_function(m, func, args.after(receiver))
+    return call(m, func, args.after(receiver))
 
 
 # -- functions ---------------------------------------------------------------------------------------------------
@@ -279,7 +274,7 @@ def instantiate(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
         return enums.by_value(m, cls, args)
     maker = classes.find_any(cls, "__new__")
     if isinstance(maker, FuncV) and not cls.is_module:
-        made = call_function(m, maker, prepend(args, cls))
+        made = call_function(m, maker, args.after(cls))
         if not isinstance(made, Sym):
             return made
     if cls.is_module:
@@ -295,7 +290,7 @@ def _initialise(m: Interpreter, cls: ClassV, obj: Value, args: CallArgs) -> None
     if cls.dataclass and not (isinstance(owner, ClassV) and isinstance(init, FuncV) and "#fields" not in owner.cells):
         _init_dataclass(m, cls, obj, args)
     elif isinstance(init, FuncV):
-        call_function(m, init, prepend(args, obj))
+        call_function(m, init, args.after(obj))
     elif isinstance(owner, ExtV) and isinstance(obj, ModuleObj):
         m.library_init(obj, owner, args)
     elif isinstance(obj, Obj) and is_namedtuple(cls):

@@ -17,6 +17,7 @@ from modlint.interpreter.values import (
     IterObj,
     LazyImport,
     ListObj,
+    ModuleObj,
     Placement,
     Sym,
     Value,
@@ -41,13 +42,16 @@ def evaluate(m: Interpreter, e: ir.Expr, frame: Frame) -> Value:
 
 
 def _name(m: Interpreter, e: ir.Name, frame: Frame) -> Value:
-    return m.live(lookup(m, e.id, frame))
+    value = frame.cells.get(e.id)
+    if value is None or frame.scopes or frame.kind == "module" or type(value) is LazyImport:
+        value = lookup(m, e.id, frame)
+    return m.live(value) if type(value) is Choice else value
 
 
 def lookup(m: Interpreter, name: str, frame: Frame) -> Value:
     """A name in the scopes around `frame`, then the module's globals, then builtins."""
     scope: Frame | None = frame
-    if frame.scopes.get(name) == "global":
+    if frame.scopes and frame.scopes.get(name) == "global":
         return m.global_name(frame.module, name, frame)
     while scope is not None:
         if name in scope.cells and (scope is frame or scope.kind != "class") and scope.kind != "module":
@@ -76,7 +80,8 @@ def _attr(m: Interpreter, e: ir.Attr, frame: Frame) -> Value:
 def _whole(m: Interpreter, e: ir.Attr, frame: Frame) -> Value:
     """An attribute of which not every entry is read."""
     reading = m.updated is None or e.name != m.updated[1] or getattr(e.value, "id", "") != m.updated[0]
-    return m.live(m.get_attr(evaluate(m, e.value, frame), e.name, m.site(frame, e.n), reading))
+    value = m.get_attr(evaluate(m, e.value, frame), e.name, m.site(frame, e.n), reading)
+    return m.live(value) if type(value) is Choice else value
 
 
 def _sub(m: Interpreter, e: ir.Sub, frame: Frame) -> Value:
@@ -416,7 +421,7 @@ def _with_args(
         else:
             args.append(value)
             places.append(m.place(value, arg.value, frame))
-    slot = m.slot_read(e.func, frame)
+    slot = m.slot_read(e.func, frame) if m.counting else None
     return m.call(func, CallArgs(tuple(args), kwargs, m.site(frame, e.n), tuple(places), named, frame.qualname, slot))
 
 
@@ -443,8 +448,10 @@ def assign(
     match target:
         case ir.Name():
             m.bind_name(frame, target.id, value)
-            m.name_module(value, target.id)
-            if source is not None:
+            holds = type(value) is ModuleObj or type(value) is Choice
+            if holds:
+                m.name_module(value, target.id)
+            if source is not None and (holds or frame.places or frame.slots):
                 m.carry_place(frame, target.id, source)
                 m.carry_slot(frame, target.id, value, source)
         case ir.Attr():

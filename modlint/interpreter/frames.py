@@ -71,6 +71,23 @@ class Loop:
         self.rounds = 1
 
 
+class Within:
+    """A loop while it is under way: a context manager, as a class because a generator costs five times as much."""
+
+    __slots__ = ("_loop", "_loops")
+
+    def __init__(self, loops: list[Loop], loop: Loop) -> None:
+        self._loops = loops
+        self._loop = loop
+
+    def __enter__(self) -> Loop:
+        self._loops.append(self._loop)
+        return self._loop
+
+    def __exit__(self, *raised: object) -> None:
+        self._loops.pop()
+
+
 class Run:
     """One execution of a module: its order among the uses, and the run that it happens inside."""
 

@@ -194,7 +194,7 @@ class Interpreter(Placements):
 
     def bind_name(self, frame: Frame, name: str, value: Value) -> None:
         """`name = value` in the scope that the name belongs to."""
-        kind = frame.scopes.get(name)
+        kind = frame.scopes.get(name) if frame.scopes else None
         if kind == "global":
             self.set_local(frame.module.cells, name, value)
             return

@@ -99,7 +99,11 @@ class State:
     def set(self, cells: dict[Any, Any], key: Any, value: Value) -> None:
         """Write a cell; MISSING deletes it."""
         self.writes += 1
-        self.set_local(cells, key, value)
+        self.journal.append((cells, key, cells.get(key, MISSING)))
+        if value is MISSING:
+            cells.pop(key, None)
+        else:
+            cells[key] = value
 
     def set_local(self, cells: dict[Any, Any], key: Any, value: Value) -> None:
         """Write a variable, which no value holds."""

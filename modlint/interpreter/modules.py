@@ -45,7 +45,6 @@ _MOST = 512  # children that a container is given
 def new_module(m: Interpreter, cls: Value, site: Site | None) -> ModuleObj:
     """An instance of a user class, or of a library class by its name, not initialised yet."""
     obj = ModuleObj(m.fresh(), cls, site)
-    obj.context = ".".join(str(s.number) for s in m.sites[-3:] if s is not None)
     base = classes.library_base(m, cls)
     if base is not None:
         obj.entry = m.entry(base.dotted)
@@ -203,7 +202,7 @@ def call_module(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Value:
     """`module(...)`: an overridden `__call__`, else forward."""
     user = classes.find_any(obj.cls, "__call__")
     if isinstance(user, FuncV):
-        return m.call(user, args._replace(args=(obj, *args.args), places=(None, *args.places)))
+        return m.call(user, args.after(obj))
     return run_forward(m, obj, args)
 
 
@@ -229,7 +228,7 @@ def run_module(m: Interpreter, obj: ModuleObj, forward: Value, args: CallArgs, h
     run = tracking.record(m, obj, args)
     m.depth += 1
     try:
-        with tracking.running(m, run):
+        with tracking.Running(m, run):
             if hooked:
                 args = hooks.before(m, obj, args)
             result = stamped(m, _run_code(m, obj, forward, args), run.order)
@@ -246,7 +245,7 @@ def _run_code(m: Interpreter, obj: ModuleObj, forward: Value, args: CallArgs) ->
     if forward is MISSING or forward is None:
         return library_forward(m, obj, args)
     if isinstance(forward, FuncV):
-        return m.call(forward, args._replace(args=(obj, *args.args), places=(None, *args.places)))
+        return m.call(forward, args.after(obj))
     return m.call(forward, args)
 
 
@@ -254,9 +253,9 @@ def run_method(m: Interpreter, obj: ModuleObj, func: FuncV, args: CallArgs) -> V
     """A method of another module, called from outside: an execution for state, no use that hooks would count."""
     run = Run(m.run.order if m.run is not None else 0, obj, m.run, m.checkpointed)
     floor = m.loop_floor
-    with tracking.running(m, run):
+    with tracking.Running(m, run):
         m.loop_floor = floor
-        return m.call(func, args._replace(args=(obj, *args.args), places=(None, *args.places)))
+        return m.call(func, args.after(obj))
 
 
 def stamped(m: Interpreter, value: Value, order: int) -> Value:

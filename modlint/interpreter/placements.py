@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter import cues
@@ -11,8 +10,6 @@ from modlint.interpreter.values import Choice, DictObj, ListObj, ModuleObj, Plac
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from modlint.graph import Site
     from modlint.interpreter.frames import Frame
 
@@ -45,19 +42,9 @@ class Placements(Runs):
             carried = self.list_placement(value)
         return Placement((site,)) if carried is None else Placement((*carried.sites[:_CHAIN], site))
 
-    @contextmanager
-    def under(self, test: ir.Expr) -> Iterator[None]:
-        """Within: what a condition decides; if its words speak of sharing, what is placed here is shared on purpose."""
-        cue = self._cue(test)
-        before, self.cue = self.cue, cue or self.cue
-        try:
-            yield
-        finally:
-            self.cue = before
-
     def meant(self, test: ir.Expr, value: Value) -> Value:
         """What a conditional expression gives, shared on purpose if its test speaks of sharing."""
-        cue = self._cue(test)
+        cue = self.cue_in(test)
         if cue:
             before, self.cue = self.cue, cue
             self._mean(value)
@@ -70,7 +57,8 @@ class Placements(Runs):
                 if isinstance(one, ModuleObj):
                     self.meant_shared.setdefault(one.id, self.cue)
 
-    def _cue(self, test: ir.Expr) -> str:
+    def cue_in(self, test: ir.Expr) -> str:
+        """The words of a condition that speak of sharing: what is placed under it is then shared on purpose."""
         known = self._cues.get(id(test))
         if known is None or known[0] is not test:
             known = self._cues[id(test)] = (test, cues.in_expression(test))

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from modlint.graph import Site
 from modlint.interpreter.conditions import ALWAYS, Cond, Conditions
-from modlint.interpreter.frames import Loop
+from modlint.interpreter.frames import Loop, Within
 from modlint.interpreter.machine import GiveUp
 from modlint.interpreter.truth import Truths
 from modlint.interpreter.values import DictObj, IterObj, ListObj, Sym, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from modlint.catalogue import Catalogue, Entry
     from modlint.catalogue.entries import Wrapper
     from modlint.graph import State as StateClass
@@ -27,6 +24,7 @@ if TYPE_CHECKING:
     from modlint.syntax.tree import SourceTree
 
 BUDGET = 150_000  # steps of one model
+SPENT = "gave up: step budget"
 _LONGEST_LIST = 4096
 
 
@@ -41,7 +39,6 @@ class Runs(Truths):
         self.steps = 0
         self.budget = BUDGET
         self.stack: list[int] = []  # ids of the running functions
-        self.sites: list[Site | None] = []
         self.modules: list[ModuleObj] = []  # every instance built since `begin`
         self.unknowns: Counter[str] = Counter()
         self.without_entry: Counter[str] = Counter()
@@ -72,6 +69,7 @@ class Runs(Truths):
         self.resolving: set[tuple[str, str]] = set()
         self.states: dict[Any, StateClass] = {}  # what the catalogue said of a class with given arguments
         self._cues: dict[int, tuple[ir.Expr, str]] = {}
+        self.updating: dict[int, tuple[ir.Assign, ir.Attr | None]] = {}  # by identity: what it updates
         self.updated: tuple[str, str] | None = None  # the attribute that the running assignment updates
         self.asked_training = False
         self.open_defaults: tuple[int, tuple[type, ...]] = (0, ())  # a class, and defaults of its constructor to doubt
@@ -92,7 +90,6 @@ class Runs(Truths):
         self.steps, self.budget = 0, budget
         self.narrowed = False
         self.stack.clear()
-        self.sites.clear()
         self.modules = []
         self.unknowns = Counter()
         self.without_entry = Counter()
@@ -162,7 +159,7 @@ class Runs(Truths):
         """One step of the budget. Raises GiveUp when it is spent."""
         self.steps += 1
         if self.steps > self.budget:
-            raise GiveUp("gave up: step budget")
+            raise GiveUp(SPENT)
 
     def note(self, reason: str) -> None:
         """Count a reason for which something is unknown."""
@@ -174,29 +171,13 @@ class Runs(Truths):
             self.note(reason)
         return super().unknown(reason, taint)
 
-    @contextmanager
-    def looping(self, number: int, known: bool, by: bool = False) -> Iterator[Loop]:
+    def looping(self, number: int, known: bool, by: bool = False) -> Within:
         """Within: the body of a loop; uses in it are lower bounds when its trip count is not known."""
-        loop = Loop(number, known, by)
-        self.loops.append(loop)
-        try:
-            yield loop
-        finally:
-            self.loops.pop()
+        return Within(self.loops, Loop(number, known, by))
 
     def rounds(self) -> int:
         """How often the body of the innermost loop under way runs, all loops around it taken together."""
         return math.prod(loop.rounds for loop in self.loops)
-
-    @contextmanager
-    def weighted(self, times: int) -> Iterator[None]:
-        """Within: every use stands for `times` of them."""
-        before = self.weight
-        self.weight = before * times
-        try:
-            yield
-        finally:
-            self.weight = before
 
     def next_order(self) -> int:
         """The number of the next use."""
@@ -215,6 +196,7 @@ class Runs(Truths):
         """Forget a file; it is run anew when it is next needed. Right only while no other file has looked it up."""
         self.files.pop(path, None)
         self._cues.clear()
+        self.updating.clear()
 
     def site(self, frame: Frame, number: int) -> Site:
         """The place of a numbered node."""

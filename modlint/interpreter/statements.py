@@ -15,9 +15,10 @@ from modlint.interpreter.expressions import (
     lookup_frame,
 )
 from modlint.interpreter.iteration import iterate
-from modlint.interpreter.machine import Dead
+from modlint.interpreter.machine import Dead, GiveUp
 from modlint.interpreter.operators import binary
 from modlint.interpreter.patterns import matches
+from modlint.interpreter.runs import SPENT
 from modlint.interpreter.truth import TRIPS
 from modlint.interpreter.updates import moves, updated
 from modlint.interpreter.values import Choice, Descriptor, LazyImport
@@ -39,7 +40,9 @@ _SHORTEST = 16
 def execute(m: Interpreter, block: ir.Block, frame: Frame, loop: Loop | None = None) -> bool:
     """Run a block. False when no path reaches its end (the exits are pending in the machine)."""
     for statement in block:
-        m.tick()
+        m.steps += 1
+        if m.steps > m.budget:
+            raise GiveUp(SPENT)
         try:
             falls = _STMT[type(statement)](m, statement, frame, loop)
         except Dead:
@@ -54,7 +57,7 @@ def _expr(m: Interpreter, s: ir.ExprStmt, frame: Frame, loop: Loop | None) -> No
 
 
 def _assign(m: Interpreter, s: ir.Assign, frame: Frame, loop: Loop | None) -> None:
-    target = updated(s)
+    target = _updated(m, s)
     before = m.updated
     if target is not None:
         m.updated = (target.value.id, target.name) if isinstance(target.value, ir.Name) else None
@@ -64,6 +67,14 @@ def _assign(m: Interpreter, s: ir.Assign, frame: Frame, loop: Loop | None) -> No
         return
     for each in s.targets:
         assign(m, each, value, frame, s.value, target is not None)
+
+
+def _updated(m: Interpreter, s: ir.Assign) -> ir.Attr | None:
+    """What `updated` says, found out once for each assignment in the source."""
+    known = m.updating.get(id(s))
+    if known is None or known[0] is not s:
+        known = m.updating[id(s)] = (s, updated(s))
+    return known[1]
 
 
 def _ann_assign(m: Interpreter, s: ir.AnnAssign, frame: Frame, loop: Loop | None) -> None:
@@ -122,11 +133,19 @@ def _scope(m: Interpreter, s: ir.Scope, frame: Frame, loop: Loop | None) -> None
 
 def _if(m: Interpreter, s: ir.If, frame: Frame, loop: Loop | None) -> bool:
     true, false = m.truth(evaluate(m, s.test, frame))
-    with m.under(s.test):
+    outside = m.cue
+    m.cue = m.cue_in(s.test) or outside
+    try:
+        if true is ALWAYS:
+            return execute(m, s.body, frame, loop)
+        if false is ALWAYS:
+            return execute(m, s.orelse, frame, loop)
         return branch(
             m,
             [(true, lambda: execute(m, s.body, frame, loop)), (false, lambda: execute(m, s.orelse, frame, loop))],
         )
+    finally:
+        m.cue = outside
 
 
 def branch(m: Interpreter, arms: list[tuple[Cond, Callable[[], bool]]]) -> bool:
@@ -186,9 +205,13 @@ def _run_for(m: Interpreter, s: ir.ForStmt, source: Value, frame: Frame, outer: 
         for index, item in enumerate(items[:longest]):
             rest = len(items) - longest + 1 if index == longest - 1 else 1
             this.round = index
-            with m.weighted(rest):
+            weight = m.weight
+            m.weight = weight * rest
+            try:
                 assign(m, s.target, item, frame, s.iter)
                 falls = _round(m, s.body, frame, this, start)
+            finally:
+                m.weight = weight
             if not falls:
                 break
     if falls and s.orelse:

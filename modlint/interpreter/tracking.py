@@ -7,7 +7,6 @@ at once.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from modlint.interpreter import classes
@@ -30,8 +29,6 @@ from modlint.interpreter.values import (
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from modlint.graph import Site
     from modlint.interpreter.conditions import Cond
     from modlint.interpreter.interpreter import Interpreter
@@ -118,15 +115,22 @@ def is_frozen(m: Interpreter, obj: ModuleObj) -> bool:
     return m.live(obj.cells.get("training", True)) is False
 
 
-@contextmanager
-def running(m: Interpreter, run: Run) -> Iterator[None]:
+class Running:
     """Within: `run` is the innermost execution, and loops outside of it are not its own."""
-    before, floor = m.run, m.loop_floor
-    m.run, m.loop_floor = run, len(m.loops)
-    try:
-        yield
-    finally:
-        m.run, m.loop_floor = before, floor
+
+    __slots__ = ("_floor", "_m", "_outer", "_run")
+
+    def __init__(self, m: Interpreter, run: Run) -> None:
+        self._m = m
+        self._run = run
+
+    def __enter__(self) -> None:
+        m = self._m
+        self._outer, self._floor = m.run, m.loop_floor
+        m.run, m.loop_floor = self._run, len(m.loops)
+
+    def __exit__(self, *raised: object) -> None:
+        self._m.run, self._m.loop_floor = self._outer, self._floor
 
 
 def read_attr(m: Interpreter, obj: ModuleObj, name: str) -> None:
