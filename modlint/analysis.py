@@ -213,7 +213,7 @@ class Analyst:
             from modlint.interpreter import Analysis
 
             known = Catalogue.load([Path(file) for file in self._options.states])
-            self._analysis = Analysis(self._tree, known)
+            self._analysis = Analysis(self._tree, known, only_reuse=True)
         return self._analysis
 
     def _mentioning(self, name: str) -> tuple[str, ...]:

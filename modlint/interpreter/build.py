@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.tracking import RawUse
 
+    _Held = tuple[str, ModuleObj, Site | None, bool]  # path, instance, what put it there, whether that repeats it
+
 MOST_SLOTS = 4096
 _ORIGINS = {
     "default-argument": Origin.DEFAULT_ARGUMENT,
@@ -34,7 +36,6 @@ def build(m: Interpreter, root: ModuleObj, model: str, restricted: bool) -> UseG
     """
     uses = _uses(m, restricted)
     slots = _slots(m, root)
-    objects = {root.id: root} | {obj.id: obj for _, obj, _, _ in slots} | {use.obj.id: use.obj for use in uses}
     paths: dict[int, list[Slot]] = {}
     for path, obj, place, repeated in slots:
         paths.setdefault(obj.id, []).append(
@@ -43,14 +44,35 @@ def build(m: Interpreter, root: ModuleObj, model: str, restricted: bool) -> UseG
     memo: dict[int, State] = {}
     used = {use.obj.id for use in uses}
     local = {obj.id for obj in m.modules}
-    keys = {id_: f"i{index}" for index, id_ in enumerate(objects)}
+    members = _members(root, slots, uses)
+    keys = {id_: f"i{index}" for index, id_ in enumerate(members)}
     graph = UseGraph(model)
-    for id_, obj in objects.items():
+    for id_, obj in members.items():
         graph.add_instance(_instance(m, obj, keys[id_], paths.get(id_, []), memo, used, id_ in local))
     reaching = _reaching(m, uses)
     for use in uses:
         graph.add_use(_use(m, use, keys, paths, root, reaching))
     return graph
+
+
+def objects(m: Interpreter, root: ModuleObj, restricted: bool) -> dict[int, ModuleObj]:
+    """The instances that the graph would have, by id."""
+    return _members(root, _slots(m, root), _uses(m, restricted))
+
+
+def _members(root: ModuleObj, slots: list[_Held], uses: list[RawUse]) -> dict[int, ModuleObj]:
+    return {root.id: root} | {obj.id: obj for _, obj, _, _ in slots} | {use.obj.id: use.obj for use in uses}
+
+
+def nothing_again(m: Interpreter) -> bool:
+    """Whether no instance runs twice on any paths, none again in backward, and each was built for this model alone."""
+    local = {obj.id for obj in m.modules}
+    runs = Counter[int]()
+    for use in m.uses:
+        runs[use.obj.id] += use.times
+        if use.recomputed is not None or use.obj.id not in local:
+            return False
+    return all(count < 2 for count in runs.values())
 
 
 def _uses(m: Interpreter, restricted: bool) -> list[RawUse]:
@@ -166,9 +188,9 @@ def _slot_path(use: RawUse, paths: dict[int, list[Slot]], root: ModuleObj) -> st
     return f"{found[0].path}.{name}" if found else None
 
 
-def _slots(m: Interpreter, root: ModuleObj) -> list[tuple[str, ModuleObj, Site | None, bool]]:
+def _slots(m: Interpreter, root: ModuleObj) -> list[_Held]:
     """Every path at which a module is registered, or kept in a plain list or dict, below the root."""
-    found: list[tuple[str, ModuleObj, Site | None, bool]] = []
+    found: list[_Held] = []
     seen: dict[int, tuple[Site, ...]] = {}
     stack: list[tuple[str, ModuleObj, tuple[int, ...]]] = [("", root, (root.id,))]
     while stack and len(found) < MOST_SLOTS:

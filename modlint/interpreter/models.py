@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from modlint.graph import UseGraph
 from modlint.interpreter import classes, module_api, tracking
-from modlint.interpreter.build import build
+from modlint.interpreter.build import build, nothing_again, objects
 from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.interpreter import BUDGET, Interpreter
 from modlint.interpreter.machine import Dead, GiveUp
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from modlint.catalogue import Catalogue
-    from modlint.graph import UseGraph
     from modlint.interpreter.tracking import RawUse
     from modlint.syntax.tree import SourceTree
 
@@ -47,7 +47,10 @@ _MOST_ROOTS = 16  # models of one function
 
 @dataclass(frozen=True, slots=True)
 class ModelResult:
-    """One model: its graph, and how often and why something in it stayed unknown."""
+    """One model: its graph, and how often and why something in it stayed unknown.
+
+    Of an analysis that is `only_reuse`, the graph is empty where no instance can be reused.
+    """
 
     graph: UseGraph
     unknowns: tuple[tuple[str, int], ...] = ()
@@ -59,7 +62,10 @@ class ModelResult:
 class Analysis:
     """Interprets the files of one tree, one after the other; what it says of a file does not depend on the order."""
 
-    def __init__(self, tree: SourceTree, catalogue: Catalogue, budget: int = BUDGET) -> None:
+    def __init__(
+        self, tree: SourceTree, catalogue: Catalogue, budget: int = BUDGET, *, only_reuse: bool = False
+    ) -> None:
+        self._only_reuse = only_reuse
         self._m = Interpreter(tree, catalogue)
         self._tree = tree
         self._budget = budget
@@ -174,16 +180,41 @@ class Analysis:
     # -- forward -------------------------------------------------------------------------------------------------
 
     def _forward(self, root: ModuleObj, entry: str, model: str, restricted: bool) -> ModelResult:
-        """Run `entry` once, counting; and once more where attributes were written, to see what crosses calls."""
+        """Run `entry` once, counting; then see what state crosses calls.
+
+        Of nine models in ten no instance runs twice. Which state theirs have says nothing of reuse: it is looked at
+        only where something stayed unknown, so that the reasons are counted as often as elsewhere.
+        """
         m = self._m
         m.pc = ALWAYS
         self._attempt(lambda: _train(m, root))
         m.pc = ALWAYS
         m.counting = True
+        noted = m.unknowns.total()
         self._attempt(lambda: _call(m, root, entry))
         m.counting = False
         if entry != "forward":
             m.uses = _without_step(m.uses)
+        name = classes.type_name(root) if isinstance(root.cls, ClassV) else model
+        self._run |= {use.obj.cls.id for use in m.uses if isinstance(use.obj.cls, ClassV)}
+        if not (self._only_reuse and noted == m.unknowns.total() and nothing_again(m)):
+            self._again(root, entry)
+        if m.narrowed:
+            m.note("gave up: too many paths")
+        m.budget = m.steps + BUDGET
+        m.pc = ALWAYS
+        if self._only_reuse and nothing_again(m):
+            graph, instances = UseGraph(name), len(objects(m, root, restricted))
+        else:
+            graph = build(m, root, name, restricted)
+            instances = len(graph.instances())
+        unknowns = tuple(sorted(m.unknowns.items()))
+        missing = tuple(sorted(m.without_entry.items()))
+        return ModelResult(graph, unknowns, missing, m.steps, instances)
+
+    def _again(self, root: ModuleObj, entry: str) -> None:
+        """Forward once more where attributes were written, and in eval mode: what state crosses calls."""
+        m = self._m
         if any(obj.meta for obj in _reached(m, root)):
             m.pc = ALWAYS
             m.run, m.depth = None, 0
@@ -191,15 +222,6 @@ class Analysis:
         tracking.settle(m)
         if m.asked_training and any(m.writes_in_eval(obj.cls) for obj in _reached(m, root)):
             self._evaluate(root, entry)
-        self._run |= {use.obj.cls.id for use in m.uses if isinstance(use.obj.cls, ClassV)}
-        if m.narrowed:
-            m.note("gave up: too many paths")
-        m.budget = m.steps + BUDGET
-        m.pc = ALWAYS
-        graph = build(m, root, classes.type_name(root) if isinstance(root.cls, ClassV) else model, restricted)
-        unknowns = tuple(sorted(m.unknowns.items()))
-        missing = tuple(sorted(m.without_entry.items()))
-        return ModelResult(graph, unknowns, missing, m.steps, len(graph.instances()))
 
     def _evaluate(self, root: ModuleObj, entry: str) -> None:
         """Forward twice in eval mode, where the model asks for the mode: what crosses calls only there."""
