@@ -162,6 +162,7 @@ def _activate(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
         m.note("gave up: recursion")
         return unknown_call(m, m.unknown("gave up: recursion"), args)
     frame = Frame(m.fresh(), "function", func.module, func.qualname, func.closure, None, func.owner)
+    m.bear(frame.cells)
     bind_params(m, func, args, frame)
     if isinstance(func.node, ir.Lambda):
         m.stack.append(func.id)

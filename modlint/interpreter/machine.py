@@ -8,6 +8,7 @@ exact condition under which it happens.
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -59,12 +60,21 @@ class State:
         self._symbols: dict[tuple[Any, ...], Sym] = {}
         self._count = 0
         self.narrowed = False  # whether some paths of this model were left out
+        self._born: dict[int, int] = {}  # dicts by identity: the last number when they were made
         self.writes = 0  # of what values hold: while it stays the same, they hold the same
 
     def fresh(self) -> int:
         """A number that nothing else bears."""
         self._count += 1
         return self._count
+
+    def bear(self, *cells: dict[Any, Any]) -> None:
+        """Note that nothing else knows of these dicts yet.
+
+        An identity that was taken over from a dict that is gone does no harm: it became free after that was made.
+        """
+        for one in cells:
+            self._born[id(one)] = self._count
 
     def conjoin(self, one: Cond, other: Cond) -> Cond:
         """Both conditions hold."""
@@ -159,8 +169,11 @@ class State:
         """The present state as an exit."""
         return Exit(kind, target, self.pc, len(self.journal), value)
 
-    def merge(self, exits: Sequence[Exit]) -> Value:
-        """Join the states of exclusive exits, make the result the present state, and return the joined value."""
+    def merge(self, exits: Sequence[Exit], since: float = math.inf) -> Value:
+        """Join the states of exclusive exits, make the result the present state, and return the joined value.
+
+        What was made after number `since` is known to one of the exits alone, and needs no other value for the rest.
+        """
         if len(exits) == 1:
             only = exits[0]
             if only.mark != len(self.journal):
@@ -176,7 +189,10 @@ class State:
         for exit in exits:
             for place, write in exit.delta.items():
                 places.setdefault(place, write)
-        for place, (cells, key, _) in places.items():
+        for place, (cells, key, value) in places.items():
+            if self._born.get(id(cells), 0) > since:
+                self.set(cells, key, value)
+                continue
             base = cells.get(key, MISSING)
             alts = [(e.cond, e.delta[place][2] if place in e.delta else base) for e in exits]
             joined = self.join(alts)
@@ -200,7 +216,7 @@ class State:
         """
         if self.conds.crowded and not whole:
             return self._first(branches)
-        mark, before = len(self.journal), self.pc
+        mark, before, start = len(self.journal), self.pc, self._count
         exits = []
         for cond, branch in branches:
             self.pc = cond
@@ -216,7 +232,7 @@ class State:
         if not exits:
             self.pc = before
             raise Dead
-        return self.merge(exits)
+        return self.merge(exits, start)
 
     def narrow(self, cond: Cond) -> Cond:
         """One path of a condition, once there are too many: what it finds is still true of that path."""

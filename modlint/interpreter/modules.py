@@ -45,6 +45,7 @@ _MOST = 512  # children that a container is given
 def new_module(m: Interpreter, cls: Value, site: Site | None) -> ModuleObj:
     """An instance of a user class, or of a library class by its name, not initialised yet."""
     obj = ModuleObj(m.fresh(), cls, site)
+    m.bear(obj.cells, obj.mods, obj.tensors, obj.meta, obj.places, obj.facts)
     base = classes.library_base(m, cls)
     if base is not None:
         obj.entry = m.entry(base.dotted)

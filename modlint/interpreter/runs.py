@@ -61,7 +61,7 @@ class Runs(Truths):
         self.listed: dict[int, Placement] = {}
         self.cue = ""
         self.meant_shared: dict[int, str] = {}
-        self.below: tuple[int, dict[int, tuple[Value, set[ClassV]]]] = (0, {})  # classes below values, at which `writes`
+        self.below: tuple[int, dict[int, tuple[Value, set[ClassV]]]] = (0, {})  # classes below values, by writes
         self.plain: dict[int, bool] = {}  # functions by id: whether calls in forward can be skipped
         self._entries: dict[str, Entry | None] = {}
         self._wrappers: dict[str, Wrapper | None] = {}
@@ -86,6 +86,7 @@ class Runs(Truths):
         self.pc = ALWAYS
         self.conds.clear()
         self._symbols.clear()
+        self._born.clear()
         self.forget_truths()
         self.steps, self.budget = 0, budget
         self.narrowed = False
@@ -133,7 +134,8 @@ class Runs(Truths):
         return saved
 
     def resume(self, saved: tuple[Any, ...]) -> None:
-        """Go on with the run that was set aside; what the top level did stays."""
+        """Go on with the run that was set aside; what the top level did stays, and all of its branches know of it."""
+        self._born.clear()
         self.keep_literals(saved[-1])
         (
             self.journal,
