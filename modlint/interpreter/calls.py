@@ -216,20 +216,21 @@ def _generator(m: Interpreter, func: FuncV, frame: Frame) -> Value:
 
 def bind_params(m: Interpreter, func: FuncV, args: CallArgs, frame: Frame) -> None:
     """Bind arguments to parameters, defaults where there are none; a missing argument is unknown."""
-    rest, kwargs = list(args.args), dict(args.kwargs)
+    rest, kwargs, at = args.args, dict(args.kwargs), 0
     spread, starred = kwargs.pop("**", None), kwargs.pop("*", None)
-    places = list(args.places) + [None] * (len(rest) - len(args.places))
     for param in func.params:
         name = param.name
         if param.kind == "*":
-            frame.cells[name] = tuple(rest) if starred is None else starred
-            rest, places = [], []
+            frame.cells[name] = rest[at:] if starred is None else starred
+            at = len(rest)
         elif param.kind == "**":
             frame.cells[name] = m.new_dict(kwargs, spread is not None)
             kwargs = {}
-        elif param.kind != "keyword" and rest:
-            frame.cells[name] = rest.pop(0)
-            _carry(frame, name, places.pop(0))
+        elif param.kind != "keyword" and at < len(rest):
+            frame.cells[name] = rest[at]
+            if at < len(args.places):
+                _carry(frame, name, args.places[at])
+            at += 1
         elif name in kwargs:
             frame.cells[name] = kwargs.pop(name)
             _carry(frame, name, args.named_places.get(name))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from modlint.interpreter.interpreter import Interpreter
 
 
-def deep_copy(m: Interpreter, value: Value, site: Site | None) -> Value:
+def deep_copy(m: Interpreter, value: Value, site: Site | None = None) -> Value:
     """A copy of everything that the value reaches."""
     return _copy(m, value, site, {})
 
@@ -101,7 +101,7 @@ def _hooks(value: ModuleObj) -> list[tuple[str, Value]]:
     return [(key, hook) for key, hook in value.facts.items() if is_hook(key)]
 
 
-def shallow_copy(m: Interpreter, value: Value, site: Site | None) -> Value:
+def shallow_copy(m: Interpreter, value: Value, site: Site | None = None) -> Value:
     """A copy that shares what the value holds."""
     if isinstance(value, ListObj):
         return m.new_list(value.cells["items"], value.kind)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modlint.interpreter import enums
 from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.operators import binary, compare, negate
+from modlint.interpreter.placements import NOWHERE
 from modlint.interpreter.values import (
     MISSING,
     CallArgs,
@@ -109,7 +110,8 @@ def _sequence(m: Interpreter, e: ir.Sequence, frame: Frame) -> Value:
             found.extend(new)
         else:
             value = evaluate(m, item, frame)
-            m.place(value, item, frame)
+            if type(value) is ModuleObj or type(value) is Choice:
+                m.place(value, item, frame)
             found.append(value)
     return tuple(found) if e.kind == "tuple" else m.new_list(tuple(found), e.kind)
 
@@ -420,7 +422,8 @@ def _with_args(
             named[arg.keyword] = m.place(value, arg.value, frame)
         else:
             args.append(value)
-            places.append(m.place(value, arg.value, frame))
+            placed = type(value) is ModuleObj or type(value) is Choice
+            places.append(m.place(value, arg.value, frame) if placed else NOWHERE)
     slot = m.slot_read(e.func, frame) if m.counting else None
     return m.call(func, CallArgs(tuple(args), kwargs, m.site(frame, e.n), tuple(places), named, frame.qualname, slot))
 

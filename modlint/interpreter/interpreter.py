@@ -56,11 +56,9 @@ from modlint.interpreter.values import (
     ListObj,
     ModuleObj,
     Obj,
-    Placement,
     PyModule,
     SuperV,
     Sym,
-    Tensor,
     Value,
     View,
     is_const,
@@ -323,107 +321,40 @@ class Interpreter(Placements):
         """A value drawn from the global RNG."""
         return tracking.drawn(self)
 
-    # -- delegates -----------------------------------------------------------------------------------------------
+    # -- delegates: functions whose first parameter is the interpreter are its methods as they are ------------------
 
-    def call(self, func: Value, args: CallArgs) -> Value:
-        return calls.call(self, func, args)
-
-    def call_module(self, obj: ModuleObj, args: CallArgs) -> Value:
-        return modules.call_module(self, obj, args)
-
-    def run_module(self, obj: ModuleObj, forward: Value, args: CallArgs) -> Value:
-        return modules.run_module(self, obj, forward, args)
-
-    def run_method(self, obj: ModuleObj, func: FuncV, args: CallArgs) -> Value:
-        return modules.run_method(self, obj, func, args)
-
-    def library_init(self, obj: ModuleObj, owner: ExtV, args: CallArgs) -> None:
-        modules.library_init(self, obj, owner, args)
-
-    def super_method(self, obj: ModuleObj, owner: ExtV, name: str) -> Value:
-        return modules.super_method(self, obj, owner, name)
-
-    def set_module_attr(
-        self, obj: ModuleObj, name: str, value: Value, place: Placement | None, update: bool = False
-    ) -> None:
-        modules.set_module_attr(self, obj, name, value, place, update)
-
-    def module_item(self, obj: ModuleObj, index: Value, site: Site | None) -> Value:
-        return containers.module_item(self, obj, index, site)
-
-    def set_module_item(self, obj: ModuleObj, index: Value, value: Value, place: Placement | None) -> None:
-        containers.set_module_item(self, obj, index, value, place)
-
-    def delete_module_item(self, obj: ModuleObj, index: Value) -> None:
-        containers.delete_module_item(self, obj, index)
-
-    def module_method(self, obj: ModuleObj, name: str) -> Any:
-        return module_api.module_method(self, obj, name)
-
-    def special_attr(self, obj: ModuleObj, name: str) -> Value:
-        return module_api.special_attr(self, obj, name)
-
-    def library_attr(self, obj: ModuleObj, name: str) -> Value:
-        return states.library_attr(self, obj, name)
-
-    def get_attr(self, base: Value, name: str, site: Site | None, reading: bool = True) -> Value:
-        return attributes.get_attr(self, base, name, site, reading)
-
-    def set_attr(
-        self, base: Value, name: str, value: Value, place: Placement | None = None, update: bool = False
-    ) -> None:
-        attributes.set_attr(self, base, name, value, place, update)
-
-    def delete_attr(self, base: Value, name: str) -> None:
-        attributes.delete_attr(self, base, name)
-
-    def get_item(self, base: Value, index: Value, site: Site | None) -> Value:
-        return subscripts.get_item(self, base, index, site)
-
-    def set_item(self, base: Value, index: Value, value: Value, place: Placement | None, update: bool = False) -> None:
-        subscripts.set_item(self, base, index, value, place, update)
-
-    def delete_item(self, base: Value, index: Value) -> None:
-        subscripts.delete_item(self, base, index)
-
-    def dict_item(self, d: DictObj, index: Value) -> Value:
-        return subscripts.dict_item(self, d, index)
-
-    def alternatives(self, index: Sym, items: dict[Any, Value]) -> Value:
-        return subscripts.alternatives(self, index, items)
-
-    def read_attr(self, obj: ModuleObj, name: str) -> None:
-        tracking.read_attr(self, obj, name)
-
-    def wrote_attr(self, obj: ModuleObj, name: str, value: Value, update: bool) -> None:
-        tracking.wrote_attr(self, obj, name, value, update)
-
-    def wrote_into(self, container: ListObj | DictObj | Obj, taint: int, part: str = "", update: bool = False) -> None:
-        tracking.wrote_into(self, container, taint, part, update)
-
-    def read_entry(self, container: Value, part: str = "") -> None:
-        tracking.read_entry(self, container, part)
-
-    def entry_of(self, container: Value, index: Value) -> str:
-        return tracking.entry(self, container, index)
-
-    def emptied(self, container: ListObj | DictObj) -> None:
-        tracking.emptied(self, container)
-
-    def write_tensor(self, tensor: Tensor, taint: int, update: bool) -> None:
-        tracking.write_tensor(self, tensor, taint, update)
-
-    def taint_of(self, value: Value) -> int:
-        return tracking.taint_of(self, value)
-
-    def src_of(self, value: Value) -> frozenset[int]:
-        return tracking.src_of(self, value)
-
-    def deep_copy(self, value: Value, site: Site | None = None) -> Value:
-        return copying.deep_copy(self, value, site)
-
-    def shallow_copy(self, value: Value, site: Site | None = None) -> Value:
-        return copying.shallow_copy(self, value, site)
+    call = calls.call
+    call_module = modules.call_module
+    run_module = modules.run_module
+    run_method = modules.run_method
+    library_init = modules.library_init
+    super_method = modules.super_method
+    set_module_attr = modules.set_module_attr
+    module_item = containers.module_item
+    set_module_item = containers.set_module_item
+    delete_module_item = containers.delete_module_item
+    module_method = module_api.module_method
+    special_attr = module_api.special_attr
+    library_attr = states.library_attr
+    get_attr = attributes.get_attr
+    set_attr = attributes.set_attr
+    delete_attr = attributes.delete_attr
+    get_item = subscripts.get_item
+    set_item = subscripts.set_item
+    delete_item = subscripts.delete_item
+    dict_item = subscripts.dict_item
+    alternatives = subscripts.alternatives
+    read_attr = tracking.read_attr
+    wrote_attr = tracking.wrote_attr
+    wrote_into = tracking.wrote_into
+    read_entry = tracking.read_entry
+    entry_of = tracking.entry
+    emptied = tracking.emptied
+    write_tensor = tracking.write_tensor
+    taint_of = tracking.taint_of
+    src_of = tracking.src_of
+    deep_copy = copying.deep_copy
+    shallow_copy = copying.shallow_copy
 
 
 def _mentions_training(node: object) -> bool:

@@ -270,7 +270,10 @@ class State:
     def join(self, alts: Sequence[tuple[Cond, Value]]) -> Value:
         """One value for several alternatives: the same one, an item-wise join, an unknown, or a Choice."""
         first = alts[0][1]
-        if all(v is first for _, v in alts):
+        for _, value in alts:
+            if value is not first:
+                break
+        else:
             return first
         if type(first) is tuple and all(type(v) is tuple and len(v) == len(first) for _, v in alts):
             return tuple(self.join([(c, v[i]) for c, v in alts]) for i in range(len(first)))

@@ -288,7 +288,7 @@ def wrote_into(
         _note_write(m, obj, attribute, taint, True)
 
 
-def read_entry(m: Interpreter, container: Value, part: str) -> None:
+def read_entry(m: Interpreter, container: Value, part: str = "") -> None:
     """A read of one entry (`[key]`) of a list or dict at a module's attribute, or of all of them."""
     if m.run is None or not isinstance(container, ListObj | DictObj) or container.owner is None:
         return

@@ -60,8 +60,10 @@ class Sym:
         self.taint = taint
         self.src = src
         self.reason = reason
-        known = args == () or not any(type(arg) is Sym and arg.configured for arg in args)
-        self.configured: bool = op == "param" or not known
+        self.configured: bool = op == "param"
+        for arg in args:
+            if type(arg) is Sym and arg.configured:
+                self.configured = True
 
     def __repr__(self) -> str:
         return f"Sym({self.op}#{self.id})"
@@ -413,8 +415,9 @@ class CallArgs(NamedTuple):
 
 
 CONSTANTS = (int, float, complex, str, bytes, type(None), type(...))
+_COMMON = frozenset({*CONSTANTS, bool})
 
 
 def is_const(value: Value) -> bool:
     """Whether the value is a Python constant."""
-    return isinstance(value, CONSTANTS)
+    return type(value) in _COMMON or isinstance(value, CONSTANTS)
