@@ -40,7 +40,7 @@ class Truths(State):
 
     def forget_truths(self) -> None:
         """Make ready for another model."""
-        self._literals = dict(self._lasting)
+        self._literals.clear()
         self._equalities.clear()
         self._drawn.clear()
         self._assumed.clear()
@@ -78,7 +78,7 @@ class Truths(State):
 
     def literal(self, *key: Any) -> int:
         """The number of a condition."""
-        found = self._literals.get(key)
+        found = self._literals.get(key) or self._lasting.get(key)
         if found is None:
             self._numbers += 1
             found = self._literals[key] = self._numbers
@@ -86,7 +86,10 @@ class Truths(State):
 
     def keep_literals(self, after: int) -> None:
         """Let the literals numbered above `after` outlive this model: a file's top level made them."""
-        self._lasting.update({key: number for key, number in self._literals.items() if number > after})
+        for key, number in reversed(self._literals.items()):
+            if number <= after:
+                break
+            self._lasting[key] = number
 
     def _of_symbol(self, symbol: Sym, *key: Any) -> int:
         literal = self.literal(*key)
