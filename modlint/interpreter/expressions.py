@@ -15,6 +15,7 @@ from modlint.interpreter.values import (
     Choice,
     Delayed,
     DictObj,
+    ExtV,
     IterObj,
     LazyImport,
     ListObj,
@@ -377,6 +378,8 @@ def _call(m: Interpreter, e: ir.Call, frame: Frame) -> Value:
     if isinstance(e.func, ir.Name) and e.func.id == "super":
         return m.super_of(frame, [evaluate(m, a.value, frame) for a in e.args])
     func = _callee(m, e.func, frame)
+    if type(func) is ExtV and func.dotted == "builtins.eval" and len(e.args) == 1:
+        return m.eval_text(evaluate(m, e.args[0].value, frame), frame, m.site(frame, e.n))
     return _with_args(m, e, frame, func, 0, [], {}, [], {})
 
 

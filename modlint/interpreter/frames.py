@@ -91,13 +91,16 @@ class Within:
 class Run:
     """One execution of a module: its order among the uses, and the run that it happens inside."""
 
-    __slots__ = ("checkpointed", "obj", "order", "parent", "wrote")
+    __slots__ = ("checkpointed", "counted", "obj", "order", "parent", "wrote")
 
-    def __init__(self, order: int, obj: ModuleObj, parent: Run | None, checkpointed: Site | None) -> None:
+    def __init__(
+        self, order: int, obj: ModuleObj, parent: Run | None, checkpointed: Site | None, counted: bool = True
+    ) -> None:
         self.order = order
         self.obj = obj
         self.parent = parent
         self.checkpointed = checkpointed
+        self.counted = counted  # False for a method that is called from outside, which is no use
         self.wrote: set[str] = set()  # attributes of `obj` that it gave values made from data
 
     @property

@@ -29,6 +29,7 @@ from modlint.interpreter import (
     containers,
     copying,
     enums,
+    evaluation,
     iteration,
     kinds,
     library,
@@ -340,6 +341,7 @@ class Interpreter(Placements):
     set_attr = attributes.set_attr
     delete_attr = attributes.delete_attr
     get_item = subscripts.get_item
+    eval_text = evaluation.evaluated
     set_item = subscripts.set_item
     delete_item = subscripts.delete_item
     dict_item = subscripts.dict_item

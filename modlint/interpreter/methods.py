@@ -67,6 +67,7 @@ _SAME_TENSOR = frozenset(
 _LIKE_ANOTHER = frozenset({"to", "type_as", "expand_as", "view_as", "reshape_as"})
 TENSOR_METHODS = SHAPE_METHODS | FRESH_METHODS | DRAWING_METHODS | _LIKE_ANOTHER
 _RESETS = frozenset({"zero_", "fill_"})
+_SHAPED = frozenset({"resize_", "resize_as_", "squeeze_", "unsqueeze_", "transpose_", "t_", "detach_", "share_memory_"})
 
 
 def method_of(value: Value, name: str) -> Callable[..., Value] | None:
@@ -148,7 +149,7 @@ def tensor_method(m: Interpreter, receiver: Tensor, args: CallArgs, name: str) -
         if name in DRAWING_METHODS:
             m.drawn()
             taint |= RNG
-        update = name not in _RESETS and name not in {"copy_", "set_", *DRAWING_METHODS}
+        update = name not in _RESETS | _SHAPED | DRAWING_METHODS and name not in {"copy_", "set_"}
         update = update or any(tracking.made_from(m, receiver, value) for value in args.args)
         m.write_tensor(receiver, taint, update)
         return receiver

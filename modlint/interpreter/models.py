@@ -222,6 +222,7 @@ class Analysis:
         tracking.settle(m)
         if m.asked_training and any(m.writes_in_eval(obj.cls) for obj in _reached(m, root)):
             self._evaluate(root, entry)
+        tracking.forget_steps(m)
 
     def _evaluate(self, root: ModuleObj, entry: str) -> None:
         """Forward twice in eval mode, where the model asks for the mode: what crosses calls only there."""

@@ -252,7 +252,7 @@ def _run_code(m: Interpreter, obj: ModuleObj, forward: Value, args: CallArgs) ->
 
 def run_method(m: Interpreter, obj: ModuleObj, func: FuncV, args: CallArgs) -> Value:
     """A method of another module, called from outside: an execution for state, no use that hooks would count."""
-    run = Run(m.run.order if m.run is not None else 0, obj, m.run, m.checkpointed)
+    run = Run(m.run.order if m.run is not None else 0, obj, m.run, m.checkpointed, False)
     floor = m.loop_floor
     with tracking.Running(m, run):
         m.loop_floor = floor

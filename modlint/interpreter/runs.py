@@ -54,6 +54,7 @@ class Runs(Truths):
         self.kept: dict[int, dict[str, None]] = {}
         self.drawing: set[int] = set()
         self.crossings: list[Crossing] = []
+        self.resets: dict[tuple[int, str], int] = {}  # what a caller resets, and the order of the use that follows
         self.saved: list[tuple[ModuleObj, str]] = []  # what forward assigned, of what the checkpoint saves
         self.assumed: dict[int, bool] = {}
         self.placed: dict[tuple[int, Site, int, str], int] = {}
@@ -99,7 +100,7 @@ class Runs(Truths):
         self.loops, self.loop_floor = [], 0
         self.checkpointed = None
         self.kept, self.drawing = {}, set()
-        self.crossings, self.saved = [], []
+        self.crossings, self.saved, self.resets = [], [], {}
         self.placed, self.repeats, self.listed = {}, {}, {}
         self.cue, self.meant_shared, self.updated = "", {}, None
         self.accepted = ALWAYS

@@ -29,6 +29,8 @@ from modlint.interpreter.values import (
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from modlint.graph import Site
     from modlint.interpreter.conditions import Cond
     from modlint.interpreter.interpreter import Interpreter
@@ -174,6 +176,30 @@ def settle(m: Interpreter) -> None:
     m.crossings, m.saved = [], []
 
 
+def forget_steps(m: Interpreter) -> None:
+    """What a loop carries from one step to the next is no state where the caller resets it before the loop.
+
+    So a recurrent cell, or an attention over steps, keeps its hidden state: an instance for each step would lose it.
+    """
+    by_obj: dict[int, list[RawUse]] = {}
+    for use in m.uses:
+        by_obj.setdefault(use.obj.id, []).append(use)
+    for kept in (m.kept, m.kept_eval):
+        for number in [number for number in kept if _one_loop(by_obj.get(number, ()))]:
+            uses = by_obj[number]
+            reset = {name for (of, name), order in m.resets.items() if of == number and order <= uses[0].order}
+            left = {name: None for name in kept[number] if name not in reset or name in uses[0].obj.tensors}
+            if left:
+                kept[number] = left
+            else:
+                del kept[number]
+
+
+def _one_loop(uses: Sequence[RawUse]) -> bool:
+    """Whether all uses are steps of one loop, at one place in it."""
+    return len({(use.site, use.loop) for use in uses}) == 1 and uses[0].loop is not None
+
+
 def _hands_over(m: Interpreter, obj: ModuleObj, name: str) -> bool:
     """Whether one call leaves `obj.name` for another that could not run without it, as a norm that is undone later.
 
@@ -206,6 +232,8 @@ def _note_write(m: Interpreter, obj: ModuleObj, name: str, taint: int, update: b
     carried = lost = False
     if now is not None and taint:
         now.wrote.add(name)
+    if not (taint or update) and (now is None or not now.counted):
+        m.resets.setdefault((obj.id, name), m.orders)
     absent = not _is_part(name) and name not in obj.cells and name not in obj.tensors
     new = absent and classes.find_any(obj.cls, name) is MISSING
     if name in obj.meta:
