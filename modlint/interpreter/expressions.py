@@ -218,7 +218,7 @@ def _all_when_drawn(m: Interpreter, e: ir.Comp, source: Value, frame: Frame, mad
     """The items of a generator expression in forward, all of them computed once the first is drawn."""
     now = _comp_of(m, e, source, frame)
     if m.is_assumed(now):
-        m.assumed[made.id] = m.configures(now)
+        made.assumed = m.configures(now)
     return iterate(m, now)
 
 
@@ -227,7 +227,7 @@ def _each_when_drawn(m: Interpreter, e: ir.Comp, source: Value, frame: Frame, ma
     items, known = m.items(source)
     number, by = m.fresh(), m.configures(source)
     if not known:
-        m.assumed[made.id] = by
+        made.assumed = by
 
     def make(index: int) -> Value:
         inner = m.comprehension_frame(frame)

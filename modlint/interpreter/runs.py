@@ -56,7 +56,6 @@ class Runs(Truths):
         self.crossings: list[Crossing] = []
         self.resets: dict[tuple[int, str], int] = {}  # what a caller resets, and the order of the use that follows
         self.saved: list[tuple[ModuleObj, str]] = []  # what forward assigned, of what the checkpoint saves
-        self.assumed: dict[int, bool] = {}
         self.placed: dict[tuple[int, Site, int, str], int] = {}
         self.repeats: dict[int, Site] = {}
         self.listed: dict[int, Placement] = {}
@@ -231,35 +230,35 @@ class Runs(Truths):
     def assumed_range(self, items: tuple[Value, ...], by: bool = False) -> IterObj:
         """An iterator whose number of items is an assumption; `by`: the model's constructor arguments decide it."""
         made = IterObj(self.fresh(), items)
-        self.assumed[made.id] = by
+        made.assumed = by
         return made
 
     def is_assumed(self, value: Value) -> bool:
         """Whether the number of items that a list or an iterator has here is an assumption."""
         if isinstance(value, IterObj):
-            return value.id in self.assumed
-        return isinstance(value, ListObj) and value.id in self.lengths
+            return value.assumed is not None
+        return isinstance(value, ListObj) and value.length is not None
 
     def assume_length(self, lst: ListObj, by: bool) -> ListObj:
         """Take notice that a list may have more items or fewer; `by`: constructor arguments decide how many."""
         length = self.symbol("len", self.unknown("the length of a list that is built in a loop"))
         length.configured = by
-        self.lengths[lst.id] = length
+        lst.length = length
         return lst
 
     def grown(self, lst: ListObj) -> None:
         """Take notice that a list was changed: a loop around it of unknown trip count leaves its length unknown."""
         around = [loop for loop in self.loops if not loop.known and loop.id > lst.id]
-        if around or lst.id in self.lengths:
+        if around or lst.length is not None:
             self.assume_length(lst, any(loop.configured for loop in around) or self.configures(lst))
 
     def configures(self, source: Value) -> bool:
         """Whether constructor arguments that are not known decide how many items an iterable has."""
         source = self.live(source)
         if isinstance(source, IterObj):
-            return self.assumed.get(source.id, False)
-        if isinstance(source, ListObj) and source.id in self.lengths:
-            return self.lengths[source.id].configured
+            return bool(source.assumed)
+        if isinstance(source, ListObj) and source.length is not None:
+            return source.length.configured
         if isinstance(source, ListObj):
             source = source.cells["items"]
         return type(source) is Sym and source.configured

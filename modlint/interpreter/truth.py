@@ -35,7 +35,6 @@ class Truths(State):
         self._numbers = 0  # literals that were ever made: none gets the number of another
         self._drawn: dict[tuple[Any, ...], list[tuple[int, Cond]]] = {}  # by iterable and key: which item was that key
         self._assumed: dict[int, int] = {}
-        self.lengths: dict[int, Sym] = {}  # of lists by id, whose number of items is an assumption
         self._configured: dict[int, bool] = {}  # literals: whether a constructor argument of the model decides them
 
     def forget_truths(self) -> None:
@@ -126,8 +125,8 @@ class Truths(State):
         """The length of a container as a constant or unknown value, or None for what has none."""
         if type(value) in (tuple, frozenset):
             return len(value)
-        if isinstance(value, ListObj) and value.id in self.lengths:
-            return self.lengths[value.id]
+        if isinstance(value, ListObj) and value.length is not None:
+            return value.length
         if isinstance(value, ListObj | DictObj):
             items = self.live(value.cells["items"])
             if type(items) is Sym:

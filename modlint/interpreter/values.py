@@ -96,12 +96,13 @@ class Obj:
 class ListObj:
     """A list, set or deque. `cells["items"]` is a tuple of values, or a Sym when nothing is known of them."""
 
-    __slots__ = ("cells", "id", "kind", "owner")
+    __slots__ = ("cells", "id", "kind", "length", "owner")
 
     def __init__(self, id: int, items: Value, kind: str = "list") -> None:
         self.id = id
         self.kind = kind
         self.cells: dict[str, Value] = {"items": items}
+        self.length: Sym | None = None  # where the number of items is an assumption
         self.owner: tuple[ModuleObj, str] | None = None
 
 
@@ -133,13 +134,14 @@ class IterObj:
     `start` gives the items when the first of them is drawn; from then on they are in `cells["items"]`.
     """
 
-    __slots__ = ("cells", "endless", "id", "items", "start")
+    __slots__ = ("assumed", "cells", "endless", "id", "items", "start")
 
     def __init__(self, id: int, items: tuple[Value, ...], endless: bool = False) -> None:
         self.id = id
         self.items = items
         self.endless = endless
         self.start: Callable[[], tuple[Value, ...]] | None = None
+        self.assumed: bool | None = None  # where the number of items is an assumption: by constructor arguments?
         self.cells: dict[str, Value] = {"at": 0}
 
 
