@@ -101,7 +101,7 @@ def _unrestricted(m: Interpreter, uses: list[RawUse]) -> list[RawUse]:
 def _whatever_is_given(m: Interpreter, cond: Cond) -> Cond:
     """The part of a condition that holds with all arguments that the constructor takes; none, if that is too much."""
     try:
-        return m.unconfigured(m.disjoin(cond, m.negated(m.accepted)))
+        return m.conjoin(m.accepted, m.unconfigured(m.disjoin(cond, m.negated(m.accepted))))
     except (GiveUp, TooManyPaths):
         return NEVER
 

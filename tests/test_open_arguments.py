@@ -1,0 +1,48 @@
+"""A class that others build with arguments that are not known: claimed is what holds with all that it takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from modlint.catalogue import Catalogue
+from modlint.interpreter import interpret
+from modlint.syntax.source import parse_source
+from modlint.syntax.tree import SourceTree
+
+_MODEL = """
+from torch import nn
+
+class Block(nn.Module):
+    def __init__(self, options):
+        super().__init__()
+        if not options.allowed():
+            raise ValueError("not allowed")
+        layers, gate = [], nn.PReLU()
+        LAYERS
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.layers(x)
+
+class Grower(nn.Module):
+    def grow(self, options):
+        self.block = Block(options)
+
+    def forward(self, x):
+        return x
+"""
+
+
+@pytest.mark.parametrize(
+    ("layers", "uses"),
+    [
+        pytest.param("layers = [gate, nn.Tanh(), gate]", 2, id="twice whatever is given"),
+        pytest.param("layers = [nn.Tanh(), gate] if options.wide else [gate]", 0, id="first or second by an argument"),
+    ],
+)
+def test_what_is_claimed_holds_with_all_arguments_that_are_taken(layers, uses):
+    file = parse_source("net.py", _MODEL.replace("LAYERS", layers).encode())
+    tree = SourceTree({"net.py": file}.get, is_file=lambda name: name == "net.py")
+    (block,) = [m.graph for m in interpret(tree, "net.py", Catalogue.load([])) if m.graph.model == "Block"]
+    (gate,) = [one for one in block.instances() if one.type == "torch.nn.PReLU"]
+    assert len(block.uses_of(gate.key)) == uses
