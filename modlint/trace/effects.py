@@ -3,8 +3,7 @@
 Decided from two consecutive recorded passes on different inputs. What changes while its owner runs is a candidate.
 A persistent buffer or a parameter that changes is saved, so it is state. Another candidate is state when putting it
 back changes an output (`probing`), or when somebody outside reads what only the last of several calls left there. What
-the caller overwrites before every use is not, nor is what some calls only write and later ones of the same forward only
-read: a norm that is undone later, which an instance for each use would break.
+the caller overwrites before every use is not.
 """
 
 from __future__ import annotations
@@ -45,14 +44,6 @@ class _History:
     unread: set[str] = field(default_factory=set)  # written by the last call, not read from outside since
     lost: set[str] = field(default_factory=set)  # overwritten by a call before anybody outside had read it
     read: set[str] = field(default_factory=set)  # read from outside after a call wrote it
-    writers: set[int] = field(default_factory=set)  # calls of the present pass that wrote a candidate
-    readers: set[int] = field(default_factory=set)  # calls of it that read what an earlier call had left in one
-    stale: bool = False  # a candidate was read before this pass had written it
-
-    @property
-    def hands_over(self) -> bool:
-        """Whether some calls only leave values and others, after them, only take them."""
-        return bool(self.readers) and not self.stale and not self.readers & self.writers
 
 
 class Effects:
@@ -64,14 +55,14 @@ class Effects:
         self._trait = trait
         self._history = {key: _History(first_values(module)) for key, module in self.modules.items()}
         self._begun: list[dict[str, Seen] | None] = []
-        self._running: list[Call] = []
+        self._running: list[int] = []
         self._wanted: dict[int, set[str]] = {}
 
     def begins(self, call: Call, values: Any) -> None:
         """Compare with what the last call left, then note the attributes."""
         key = id(call.module)
         history = self._history.get(key)
-        self._running.append(call)
+        self._running.append(key)
         if history is None:
             self._begun.append(None)
             return
@@ -100,8 +91,6 @@ class Effects:
         history.unread |= written
         history.written |= written
         history.calls += 1
-        if written & self._wanted.get(id(call.module), set()):
-            history.writers.add(call.order)
 
     def computes(self, call: Call | None, function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """A function that draws random numbers makes the module that calls it stochastic."""
@@ -111,20 +100,9 @@ class Effects:
     def read(self, module: torch.nn.Module, name: str) -> None:
         """An attribute was read; from outside when the module is not running."""
         history = self._history.get(id(module))
-        if history is None or name not in history.written:
-            return
-        within = next((at for at, call in enumerate(self._running) if call.module is module), None)
-        if within is None:
+        if history is not None and id(module) not in self._running and name in history.written:
             history.unread.discard(name)
             history.read.add(name)
-        elif not self._written_by(within, module, name):
-            history.readers.add(self._running[within].order)
-            history.stale = history.stale or not history.writers
-
-    def _written_by(self, at: int, module: torch.nn.Module, name: str) -> bool:
-        """Whether the running call has itself written what is there now."""
-        before = self._begun[at]
-        return before is not None and name in changed(before, seen_attributes(module))
 
     def candidates(self) -> dict[int, set[str]]:
         """Instance -> names that its calls wrote and that nobody overwrote before every later call."""
@@ -140,9 +118,6 @@ class Effects:
         for history in self._history.values():
             history.unread.clear()
             history.lost.clear()
-            history.writers.clear()
-            history.readers.clear()
-            history.stale = False
 
     def keep(self, candidates: Mapping[int, set[str]]) -> None:
         """Keep the next calls of these instances, for probing."""
@@ -167,7 +142,6 @@ class Effects:
         self, module: torch.nn.Module, history: _History, names: set[str], budget: _Budget
     ) -> tuple[set[str], frozenset[Trait], str]:
         """The names that carry state, the traits that follow, and the doubt that is left."""
-        names = set() if history.hands_over else names
         found = {n for n in names if is_saved(module, n)} | (history.lost & history.read & history.written)
         doubt = ""
         open_names = names - found

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from typing import TYPE_CHECKING, Any
-
-from torch.nn.modules import module as registers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -37,7 +34,7 @@ def reads_watched(
 
 def _telling(cls: Any, names: frozenset[str], told: Callable[[torch.nn.Module, str], None]) -> Any:
     def getattribute(self: torch.nn.Module, name: str) -> Any:
-        if name in names and sys._getframe(1).f_code.co_filename != registers.__file__:  # it looks before it registers
+        if name in names:
             told(self, name)
         return original(self, name)
 

@@ -159,7 +159,8 @@ def test_outputs_that_are_not_finite() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(x) / torch.zeros(4)
 
-    assert modlint.confirm(Infinite(nn.ReLU()), vectors(), device="cpu").outcome("m").measured is Verdict.SAFE
+    outcome = modlint.confirm(Infinite(nn.ReLU()), vectors(), device="cpu").outcome("m")
+    assert (outcome.level, outcome.measured) == (Level.INCONCLUSIVE, None)  # NaN after a step, whatever is shared
 
 
 def test_a_compiled_instance_is_named() -> None:

@@ -14,10 +14,13 @@ sources = st.sampled_from(SOURCES)
 
 
 def check_damaged(data: bytes) -> None:
-    """Readable for Python means readable for modlint; of what neither reads, only comments can be wrong besides."""
+    """Readable for Python means readable for modlint; of what neither reads, only comments can be wrong besides.
+
+    But libcst reads no backslash at the end of a file, which Python takes before a carriage return.
+    """
     found = {code for code, _ in lint_text(data)}
     if compiles(data):
-        assert "ML901" not in found
+        assert "ML901" not in found or data.rstrip().endswith(b"\\")
     elif "ML901" in found:
         assert found <= {"ML901", "ML903"}
 

