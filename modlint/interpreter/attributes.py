@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modlint.interpreter import classes, containers, enums, methods, scope
+from modlint.interpreter import classes, enums, methods, scope, views
 from modlint.interpreter.values import (
     MISSING,
     PLAIN,
@@ -59,7 +59,7 @@ def _get(m: Interpreter, base: Value, name: str, site: Site | None, reading: boo
             m.read_attr(base.owner[0], f"{base.owner[1]}.{name}")
         return _object_attr(m, base, name, site)
     if isinstance(base, View):
-        handler = containers.VIEW_METHODS.get(name)
+        handler = views.METHODS.get(name)
         return m.unknown("a method of a view") if handler is None else ExtMethod(base, name, handler)
     if isinstance(base, ClassV):
         return class_attr(m, base, name, site)

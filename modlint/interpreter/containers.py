@@ -206,12 +206,3 @@ DICT_METHODS: dict[str, Callable[..., Value]] = {
     "get": _dict_get,
     "__len__": _len,
 }
-VIEW_METHODS: dict[str, Callable[..., Value]] = {
-    "values": lambda m, view, args, name: _values(m, view.obj, args, name),
-    "keys": lambda m, view, args, name: _keys(m, view.obj, args, name),
-    "items": lambda m, view, args, name: _items(m, view.obj, args, name),
-    "get": lambda m, view, args, name: _dict_get(m, view.obj, args, name),
-    "pop": lambda m, view, args, name: _dict_pop(m, view.obj, args, name),
-    "update": lambda m, view, args, name: _update(m, view.obj, args, name),
-    "clear": lambda m, view, args, name: _clear(m, view.obj, args, name),
-}

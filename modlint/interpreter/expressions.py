@@ -89,6 +89,8 @@ def _whole(m: Interpreter, e: ir.Attr, frame: Frame) -> Value:
 def _sub(m: Interpreter, e: ir.Sub, frame: Frame) -> Value:
     base = _whole(m, e.value, frame) if isinstance(e.value, ir.Attr) else evaluate(m, e.value, frame)
     index = evaluate(m, e.item, frame)
+    if type(index) is int and index < 0 and type(e.item) is not ir.Const and m.past_the_end(base):
+        index = m.unknown("an index past the items that were assumed")
     if m.updated is None and isinstance(base, ListObj | DictObj):
         m.read_entry(base, m.entry_of(base, index))
     return m.live(m.get_item(base, index, m.site(frame, e.n)))

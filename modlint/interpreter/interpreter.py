@@ -39,6 +39,7 @@ from modlint.interpreter import (
     states,
     subscripts,
     tracking,
+    views,
 )
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.machine import Dead
@@ -269,7 +270,7 @@ class Interpreter(Placements):
     def iterate_object(self, value: Value) -> tuple[tuple[Value, ...], bool]:
         """The items of an object with `__iter__`, of a view, or of something unknown."""
         if isinstance(value, View):
-            return tuple(value.cells()), True
+            return tuple(views.entries(self, value)), True
         if (members := enums.members(value)) is not None:
             return tuple(dict.fromkeys(members.values())), True
         cls = getattr(value, "cls", None)
@@ -345,6 +346,7 @@ class Interpreter(Placements):
     set_item = subscripts.set_item
     delete_item = subscripts.delete_item
     dict_item = subscripts.dict_item
+    past_the_end = subscripts.past_the_end
     alternatives = subscripts.alternatives
     read_attr = tracking.read_attr
     wrote_attr = tracking.wrote_attr

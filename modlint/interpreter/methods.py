@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import containers, tracking
+from modlint.interpreter import tracking, views
 from modlint.interpreter.iteration import advance, iterate
 from modlint.interpreter.machine import Dead
 from modlint.interpreter.values import (
@@ -83,7 +83,7 @@ def method_of(value: Value, name: str) -> Callable[..., Value] | None:
     if type(value) is tuple:
         return {"index": _tuple_index, "count": _tuple_index}.get(name)
     if isinstance(value, View):
-        return containers.VIEW_METHODS.get(name)
+        return views.METHODS.get(name)
     return None
 
 

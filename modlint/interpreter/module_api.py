@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modlint.catalogue.entries import Holds
-from modlint.interpreter import classes, effects, hooks
+from modlint.interpreter import classes, effects, hooks, views
 from modlint.interpreter.builtin_models import argument
 from modlint.interpreter.containers import DICT_METHODS, LIST_METHODS, list_like
 from modlint.interpreter.modules import (
@@ -24,7 +24,6 @@ from modlint.interpreter.values import (
     ModuleObj,
     Tensor,
     Value,
-    View,
 )
 
 if TYPE_CHECKING:
@@ -278,12 +277,6 @@ def special_attr(m: Interpreter, obj: ModuleObj, name: str) -> Any:
     if name == "training":
         m.asked_training = True
         return True
-    if name == "_modules":
-        return View(obj, "modules")
-    if name in {"_parameters", "_buffers"}:
-        return m.new_dict({key: m.live(t) for key, t in obj.tensors.items()})
     if name == "__class__":
         return obj.cls
-    if name == "__dict__":
-        return View(obj, "dict")
-    return MISSING
+    return views.view_of(obj, name)

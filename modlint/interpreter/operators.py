@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modlint.interpreter import enums
+from modlint.interpreter import enums, views
 from modlint.interpreter.constants import arithmetic
 from modlint.interpreter.machine import ALTERNATIVES
 from modlint.interpreter.values import (
@@ -17,6 +17,7 @@ from modlint.interpreter.values import (
     Sym,
     Tensor,
     Value,
+    View,
     is_const,
 )
 
@@ -192,6 +193,8 @@ def _contains(m: Interpreter, item: Value, container: Value) -> Value:
         return m.symbol("in", item, container) if container.open or type(item) is Sym else False
     if isinstance(container, ModuleObj):
         return item in container.mods if isinstance(item, str) else m.symbol("in", item, container)
+    if isinstance(container, View):
+        return item in views.entries(m, container) if isinstance(item, str) else m.symbol("in", item, container)
     members = enums.members(container)
     if members is not None:
         container = (*members.values(), *(one.cells["value"] for one in members.values()))

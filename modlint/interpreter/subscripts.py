@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, enums, tracking
+from modlint.interpreter import classes, enums, tracking, views
 from modlint.interpreter.iteration import item_of, iterate
 from modlint.interpreter.operators import compare
 from modlint.interpreter.values import (
@@ -42,8 +42,7 @@ def _item(m: Interpreter, base: Value, index: Value, site: Site | None) -> Value
     if isinstance(base, ModuleObj):
         return m.module_item(base, index, site)
     if isinstance(base, View):
-        cells = base.cells()
-        return m.live(cells[index]) if isinstance(index, str) and index in cells else m.unknown("gave up: no such key")
+        return views.view_item(m, base, index)
     if isinstance(base, Sym):
         if base.op in {"data", "join", "input"} or isinstance(index, slice | tuple):
             return m.data(base.taint, base.src)
@@ -87,6 +86,15 @@ def _pick(m: Interpreter, items: Value, index: Value) -> Value:
         return m.unknown("gave up: index not known or out of range")
 
 
+def past_the_end(m: Interpreter, base: Value) -> bool:
+    """Whether a loop under way was assumed to run more often than `base` has items.
+
+    An index that counts down with such a loop gets below 0 by the assumption alone, where it would wrap around.
+    """
+    size = m.size(base)
+    return isinstance(size, int) and any(not loop.known and loop.rounds > size for loop in m.loops)
+
+
 def dict_item(m: Interpreter, base: DictObj, index: Value) -> Value:
     """`d[key]`: the entry, alternatives by key when the key is not known, or what the default factory makes."""
     items = m.dict_items(base)
@@ -125,10 +133,7 @@ def set_item(
         m.wrote_into(base, m.taint_of(value) | m.taint_of(index), part, update)
         _own(base, value, part)
     elif isinstance(base, View) and isinstance(index, str):
-        if base.kind == "modules":
-            m.set_module_item(base.obj, index, value, place)
-        else:
-            m.set(base.obj.cells, index, value)
+        views.set_view_item(m, base, index, value, place, update)
     elif isinstance(base, ListObj):
         part = m.entry_of(base, index)
         _set_list_item(m, base, index, value)
@@ -189,3 +194,5 @@ def delete_item(m: Interpreter, base: Value, index: Value) -> None:
                 m.emptied(base)
     elif isinstance(base, ModuleObj):
         m.delete_module_item(base, index)
+    elif isinstance(base, View):
+        views.delete_view_item(m, base, index)

@@ -211,7 +211,7 @@ class ModuleObj:
 
 
 class View:
-    """`module._modules` (`kind` "modules") or `module.__dict__` ("dict"): the mapping itself."""
+    """A mapping of a module itself: `_modules` (`kind` "modules"), `_parameters`, `_buffers` or `__dict__` ("dict")."""
 
     __slots__ = ("kind", "obj")
 
@@ -220,8 +220,9 @@ class View:
         self.kind = kind
 
     def cells(self) -> dict[str, Value]:
-        """What it maps."""
-        return self.obj.mods if self.kind == "modules" else self.obj.cells
+        """Where what it maps is kept."""
+        obj = self.obj
+        return obj.mods if self.kind == "modules" else obj.cells if self.kind == "dict" else obj.tensors
 
 
 class PyModule:
