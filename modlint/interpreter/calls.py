@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, effects, enums, library, plain
+from modlint.interpreter import classes, effects, enums, library, managers, plain
 from modlint.interpreter.expressions import evaluate
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.iteration import drain, exhaust, items_of
@@ -81,7 +81,11 @@ def unknown_call(m: Interpreter, func: Value, args: CallArgs) -> Value:
         src = src | m.src_of(value)
     if taint or src or (isinstance(func, Sym) and func.op in {"data", "field"}):
         return m.data(taint, src)
-    return m.unknown("a call that is not known")
+    if type(func) is Sym and func.op == "attr" and func.args[1] == "get" and all(map(is_const, values)):
+        return m.symbol("get", func, *values)  # the same entry of the same configuration each time it is asked for
+    found = m.unknown("a call that is not known")
+    found.configured = any(type(value) is Sym and value.configured for value in (func, *values))
+    return found
 
 
 def _call_partial(m: Interpreter, func: PartialV, args: CallArgs) -> Value:
@@ -120,7 +124,7 @@ def _call_bound(m: Interpreter, bound: BoundV, args: CallArgs) -> Value:
 
 def call_function(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
     """Run a function of the tree and join what its paths return. Raises Dead when every path raises."""
-    if plain.skippable(m, func, args):
+    if func.dispatches or plain.skippable(m, func, args):
         return unknown_call(m, func, args)
     if m.run is None and (result := effects.skipped(m, func, args)) is not None:
         return result[0]
@@ -180,11 +184,12 @@ def _run_body(m: Interpreter, func: FuncV, frame: Frame) -> Value:
         if m.run is not None and not func.context and frame.yields is None:
             return _generator(m, func, frame)
         frame.yields = {"items": ()}  # anew, should the body run on several paths
+    assert isinstance(func.node, ir.FuncDef)
+    parts = managers.halves(func.node.body) if func.context else None
     start = len(m.pending)
     m.stack.append(func.id)
     try:
-        assert isinstance(func.node, ir.FuncDef)
-        falls = execute(m, func.node.body, frame)
+        falls = execute(m, parts[0] if parts else func.node.body, frame)
     finally:
         m.stack.pop()
     exits = m.take(start, frame)
@@ -196,7 +201,7 @@ def _run_body(m: Interpreter, func: FuncV, frame: Frame) -> Value:
     if frame.yields is not None:
         items = m.live(frame.yields["items"])
         if func.context and type(items) is tuple and items:
-            return ContextV(items[0])
+            return ContextV(items[0], managers.rest_of(m, parts[1], frame) if parts else None)
         return m.new_iter(items) if type(items) is tuple else m.unknown("gave up: a generator with several paths")
     return value
 
@@ -279,6 +284,8 @@ def instantiate(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
         made = call_function(m, maker, args.after(cls))
         if not isinstance(made, Sym):
             return made
+    if _derives(cls, "TypedDict"):
+        return m.call(ExtV("builtins.dict"), args)
     if cls.is_module:
         obj: Value = m.new_module(cls, args.site)
     else:
@@ -301,16 +308,17 @@ def _initialise(m: Interpreter, cls: ClassV, obj: Value, args: CallArgs) -> None
 
 def is_namedtuple(cls: ClassV) -> bool:
     """Whether instances are tuples with named fields."""
-    return any(isinstance(base, ExtV) and base.dotted.endswith("NamedTuple") for base in cls.mro)
+    return _derives(cls, "NamedTuple")
+
+
+def _derives(cls: ClassV, name: str) -> bool:
+    """Whether a library class of that name is among the bases."""
+    return any(isinstance(base, ExtV) and base.dotted.rpartition(".")[2] == name for base in cls.mro)
 
 
 def _init_dataclass(m: Interpreter, cls: ClassV, obj: Value, args: CallArgs) -> None:
-    fields: dict[str, None] = {}
-    for base in reversed(cls.mro):
-        if isinstance(base, ClassV):
-            fields.update(dict.fromkeys(base.cells.get("#fields", ())))
     rest = list(args.args)
-    for name in fields:
+    for name in classes.fields(cls):
         if rest:
             value = rest.pop(0)
         elif name in args.kwargs:

@@ -127,6 +127,15 @@ def find_any(cls: Value, name: str, after: ClassV | None = None) -> Value:
     return MISSING
 
 
+def fields(cls: Value) -> tuple[str, ...]:
+    """The annotated names of a class and its bases, as a dataclass and a named tuple take them."""
+    found: dict[str, None] = {}
+    for base in reversed(cls.mro) if isinstance(cls, ClassV) else ():
+        if isinstance(base, ClassV):
+            found.update(dict.fromkeys(base.cells.get("#fields", ())))
+    return tuple(found)
+
+
 def library_base(m: Interpreter, cls: Value) -> ExtV | None:
     """The catalogued class that a user class derives from (nn.Sequential, nn.BatchNorm2d, ...), if any."""
     if isinstance(cls, ExtV):

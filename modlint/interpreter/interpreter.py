@@ -51,7 +51,6 @@ from modlint.interpreter.values import (
     CallArgs,
     Choice,
     ClassV,
-    ContextV,
     DictObj,
     ExtV,
     FuncV,
@@ -291,15 +290,6 @@ class Interpreter(Placements):
             self.set(lst.cells, "items", self.lift(old, lambda v: v + items if type(v) is tuple else v))
         self.grown(lst)
         self.wrote_into(lst, self.taint_of(items))
-
-    def enter(self, manager: Value) -> Value:
-        """What `with manager as ...` binds."""
-        if isinstance(manager, ContextV):
-            return manager.value
-        user = classes.find_any(getattr(manager, "cls", None), "__enter__")
-        if isinstance(user, FuncV):
-            return self.call(BoundV(user, manager), CallArgs((), {}, None))
-        return manager
 
     def is_instance(self, value: Value, cls: Value) -> Value:
         """`isinstance(value, cls)`."""

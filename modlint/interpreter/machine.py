@@ -204,6 +204,42 @@ class State:
         self.pc = pc
         return self.join([(e.cond, e.value) for e in exits])
 
+    def on_leaving(self, start: int, falls: bool, action: Callable[[], bool]) -> bool:
+        """Run `action` on every path that leaves a block: at its end, and at the exits pending since `start`.
+
+        It says whether a path goes on; so does the result, of the paths that fall through.
+        """
+        if len(self.pending) == start:
+            return falls and action()
+        exits = self.pending[start:]
+        del self.pending[start:]
+        if falls:
+            exits.append(self.here())
+        mark, before = min(exit.mark for exit in exits), self.pc
+        for exit in exits:
+            self._rebase(exit, mark)
+        self.undo(mark)
+        left = [one for exit in exits if (one := self._left(exit, mark, action)) is not None]
+        self.pending += [exit for exit in left if exit.kind != "next"]
+        through = [exit for exit in left if exit.kind == "next"]
+        self.pc = before
+        if through:
+            self.merge(through)
+        return bool(through)
+
+    def _left(self, exit: Exit, mark: int, action: Callable[[], bool]) -> Exit | None:
+        """An exit after `action`; None where no path goes on."""
+        self._apply(exit)
+        self.pc = exit.cond
+        try:
+            goes_on = action()
+        except Dead:
+            goes_on = False
+        after = Exit(exit.kind, exit.target, self.pc, mark, exit.value)
+        after.delta = self._writes_since(mark)
+        self.undo(mark)
+        return after if goes_on else None
+
     def _apply(self, exit: Exit) -> None:
         for cells, key, value in exit.delta.values():
             self.set(cells, key, value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modlint.interpreter import classes
 from modlint.interpreter.conditions import ALWAYS, NEVER
 from modlint.interpreter.expressions import evaluate
 from modlint.interpreter.operators import compare
@@ -60,10 +61,24 @@ def _items(m: Interpreter, patterns: tuple[ir.Pattern, ...], subject: Value, fra
 
 def _type(m: Interpreter, pattern: ir.MatchType, subject: Value, frame: Frame) -> tuple[Cond, Cond]:
     true, false = m.truth(m.is_instance(subject, evaluate(m, pattern.cls, frame)))
-    if pattern.exact or not true:
+    if not true:
         return true, false
-    yes, no = _bind_unknown(m, pattern.names, frame)
-    return m.conjoin(true, yes), m.disjoin(false, no)
+    names = _match_args(m, subject)
+    parts = list(pattern.named)
+    for index, inner in enumerate(pattern.positional):
+        parts.append((names[index] if index < len(names) else "", inner))
+    for name, inner in parts:
+        value = m.get_attr(subject, name, None) if name else m.unknown("a part of an object")
+        yes, no = matches(m, inner, value, frame)
+        true, false = m.conjoin(true, yes), m.disjoin(false, no)
+    return true, false
+
+
+def _match_args(m: Interpreter, subject: Value) -> tuple[str, ...]:
+    """The attributes that positional patterns stand for, as far as the class tells."""
+    cls = getattr(subject, "cls", None)
+    given = m.live(classes.find_any(cls, "__match_args__"))
+    return given if type(given) is tuple else classes.fields(cls)
 
 
 def _bind_unknown(m: Interpreter, names: tuple[str, ...], frame: Frame) -> tuple[Cond, Cond]:

@@ -85,6 +85,14 @@ def _contextmanager(m: Interpreter, args: CallArgs) -> Value:
     return function
 
 
+def _single_dispatch(m: Interpreter, args: CallArgs) -> Value:
+    """A function with a body for each type of its first argument: annotations, which say the types, are not read."""
+    function = m.live(argument(args, 0))
+    if isinstance(function, FuncV):
+        function.dispatches = True
+    return function
+
+
 def _method_type(m: Interpreter, args: CallArgs) -> Value:
     return BoundV(m.live(argument(args, 0)), m.live(argument(args, 1)))
 
@@ -286,6 +294,8 @@ MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "operator.itemgetter": _itemgetter,
     "contextlib.nullcontext": _nullcontext,
     "contextlib.contextmanager": _contextmanager,
+    "functools.singledispatch": _single_dispatch,
+    "functools.singledispatchmethod": _single_dispatch,
     "types.MethodType": _method_type,
     "functools.partialmethod": _partialmethod,
     "copy.deepcopy": _deepcopy,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modlint.errors import LogicError
-from modlint.interpreter import classes, scope, values
+from modlint.interpreter import classes, managers, scope, values
 from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.expressions import (
     assign,
@@ -267,16 +267,26 @@ def _endless(test: ir.Expr) -> bool:
 
 
 def _with(m: Interpreter, s: ir.With, frame: Frame, loop: Loop | None) -> bool:
-    for item, target in s.items:
-        manager = evaluate(m, item, frame)
-        entered = m.enter(manager)
-        if target is not None:
-            assign(m, target, entered, frame, item)
-    return execute(m, s.body, frame, loop)
+    return _managed(m, s, 0, frame, loop)
+
+
+def _managed(m: Interpreter, s: ir.With, at: int, frame: Frame, loop: Loop | None) -> bool:
+    if at == len(s.items):
+        return execute(m, s.body, frame, loop)
+    item, target = s.items[at]
+    manager = evaluate(m, item, frame)
+    entered = managers.enter(m, manager)
+    if target is not None:
+        assign(m, target, entered, frame, item)
+    start = len(m.pending)
+    falls = _managed(m, s, at + 1, frame, loop)
+    leave = managers.leaving(m, manager)
+    return falls if leave is None else m.on_leaving(start, falls, leave)
 
 
 def _try(m: Interpreter, s: ir.Try, frame: Frame, loop: Loop | None) -> bool:
     """The body, or, when it may raise, the handlers instead of it: exclusive paths."""
+    start = len(m.pending)
     if frame.kind == "module" or not s.handlers:
         falls = execute(m, s.body, frame, loop)
         if not falls and s.handlers and not m.pending:
@@ -284,7 +294,7 @@ def _try(m: Interpreter, s: ir.Try, frame: Frame, loop: Loop | None) -> bool:
     else:
         falls = _try_paths(m, s, frame, loop)
     if s.final:
-        falls = execute(m, s.final, frame, loop) and falls
+        return m.on_leaving(start, falls, lambda: execute(m, s.final, frame, loop))
     return falls
 
 

@@ -311,6 +311,7 @@ class FuncV:
         "closure",
         "context",
         "defaults",
+        "dispatches",
         "generator",
         "id",
         "module",
@@ -344,6 +345,7 @@ class FuncV:
         self.owner = owner
         self.cached: dict[Any, Value] | None = None
         self.context = False  # made a context manager by its decorator
+        self.dispatches = False  # which of several bodies runs is decided by the type of an argument
 
     def __repr__(self) -> str:
         return f"FuncV({self.qualname})"
@@ -392,12 +394,13 @@ class SuperV:
 
 
 class ContextV:
-    """A context manager that gives `value`."""
+    """A context manager that gives `value`; `leave` runs when its block is left."""
 
-    __slots__ = ("value",)
+    __slots__ = ("leave", "value")
 
-    def __init__(self, value: Value) -> None:
+    def __init__(self, value: Value, leave: Callable[[], bool] | None = None) -> None:
         self.value = value
+        self.leave = leave
 
 
 class CallArgs(NamedTuple):

@@ -287,11 +287,11 @@ class MatchItems(NamedTuple):
 
 
 class MatchType(NamedTuple):
-    """`Class()` or `Class(...)`: `exact` when there are no inner patterns."""
+    """`Class()` or `Class(...)` with the inner patterns by position and by attribute."""
 
     cls: Expr
-    exact: bool
-    names: tuple[str, ...]
+    positional: tuple[Pattern, ...]
+    named: tuple[tuple[str, Pattern], ...]
 
 
 Pattern: TypeAlias = MatchValue | MatchBind | MatchOr | MatchOther | MatchItems | MatchType

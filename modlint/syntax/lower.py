@@ -395,8 +395,11 @@ class Lowerer:
                     return ir.MatchItems(tuple(self.pattern(e) for e in plain))
                 return ir.MatchOther(_captures(node))
             case cst.MatchClass():
-                exact = not node.patterns and not node.kwds
-                return ir.MatchType(self.expr(node.cls), exact, _captures(node))
+                positional = tuple(
+                    self.pattern(e.value) for e in node.patterns if isinstance(e, cst.MatchSequenceElement)
+                )
+                named = tuple((e.key.value, self.pattern(e.pattern)) for e in node.kwds)
+                return ir.MatchType(self.expr(node.cls), positional, named)
             case _:
                 return ir.MatchOther(_captures(node))
 
