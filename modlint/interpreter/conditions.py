@@ -49,26 +49,26 @@ class Conditions:
     """Makes conditions; equal ones are the same object. `clear` before each model."""
 
     def __init__(self) -> None:
-        self._nodes: dict[tuple[int, int, int], Cond] = {}
-        self._and: dict[tuple[int, int], Cond] = {}
-        self._not: dict[int, tuple[Cond, Cond]] = {}
-        self._alive: list[Cond] = []
-        self._paths: set[int] = set()  # nodes that are single paths
-        self._terms: dict[int, tuple[Cond, tuple[frozenset[int], ...]]] = {}
+        self._nodes: dict[tuple[int, Cond, Cond], Cond] = {}
+        self._and: dict[tuple[Cond, Cond], Cond] = {}
+        self._or: dict[tuple[Cond, Cond], Cond] = {}
+        self._not: dict[Cond, Cond] = {}
+        self._paths: set[Cond] = set()  # nodes that are single paths
+        self._terms: dict[Cond, tuple[frozenset[int], ...]] = {}
 
     def clear(self) -> None:
         """Forget everything made so far."""
         self._nodes.clear()
         self._and.clear()
+        self._or.clear()
         self._not.clear()
-        self._alive.clear()
         self._paths.clear()
         self._terms.clear()
 
     def _node(self, var: int, high: Cond, low: Cond) -> Cond:
         if high is low:
             return high
-        key = (var, id(high), id(low))
+        key = (var, high, low)
         found = self._nodes.get(key)
         if found is None:
             if len(self._nodes) > MOST_NODES:
@@ -85,7 +85,7 @@ class Conditions:
         """A single path of a condition, the one on which the newest literals hold."""
         chosen: list[int] = []
         node = one
-        while node.var and id(node) not in self._paths:
+        while node.var and node not in self._paths:
             assert node.high is not None and node.low is not None
             take_high = node.high is not NEVER
             chosen.append(node.var if take_high else -node.var)
@@ -93,7 +93,7 @@ class Conditions:
         result = node
         for literal in reversed(chosen):
             result = self._node(abs(literal), *((result, NEVER) if literal > 0 else (NEVER, result)))
-            self._paths.add(id(result))
+            self._paths.add(result)
         return result
 
     def literal(self, number: int) -> Cond:
@@ -108,19 +108,49 @@ class Conditions:
             return other
         if one is NEVER or other is NEVER:
             return NEVER
-        key = (id(one), id(other)) if id(one) < id(other) else (id(other), id(one))
-        found = self._and.get(key)
+        return self._apply(self._and, NEVER, ALWAYS, one, other)
+
+    def disjoin(self, one: Cond, other: Cond) -> Cond:
+        """Either holds."""
+        if one is other or other is NEVER:
+            return one
+        if one is NEVER:
+            return other
+        if one is ALWAYS or other is ALWAYS:
+            return ALWAYS
+        return self._apply(self._or, ALWAYS, NEVER, one, other)
+
+    def _apply(self, memo: dict[tuple[Cond, Cond], Cond], strong: Cond, weak: Cond, one: Cond, other: Cond) -> Cond:
+        """The operation of `memo`, in which `strong` with anything is itself and `weak` with anything is that.
+
+        This is where a run with many paths spends its time: the ends of the recursion are tested before the calls.
+        """
+        var = one.var
+        if var < other.var or (var == other.var and id(one) > id(other)):
+            one, other = other, one
+            var = one.var
+        found = memo.get((one, other))
         if found is not None:
             return found
-        assert one.high is not None and one.low is not None and other.high is not None and other.low is not None
-        if one.var == other.var:
-            made = self._node(one.var, self.conjoin(one.high, other.high), self.conjoin(one.low, other.low))
-        elif one.var > other.var:
-            made = self._node(one.var, self.conjoin(one.high, other), self.conjoin(one.low, other))
+        if other.var == var:
+            with_high, with_low = other.high, other.low
         else:
-            made = self._node(other.var, self.conjoin(one, other.high), self.conjoin(one, other.low))
-        self._and[key] = made
-        self._alive += (one, other)  # the memo goes by identity
+            with_high = with_low = other
+        high, low = one.high, one.low
+        assert high is not None and low is not None and with_high is not None and with_low is not None
+        if high is strong or with_high is strong:
+            high = strong
+        elif high is weak:
+            high = with_high
+        elif with_high is not weak and with_high is not high:
+            high = self._apply(memo, strong, weak, high, with_high)
+        if low is strong or with_low is strong:
+            low = strong
+        elif low is weak:
+            low = with_low
+        elif with_low is not weak and with_low is not low:
+            low = self._apply(memo, strong, weak, low, with_low)
+        made = memo[one, other] = self._node(var, high, low)
         return made
 
     def negate(self, one: Cond) -> Cond:
@@ -129,44 +159,37 @@ class Conditions:
             return NEVER
         if one is NEVER:
             return ALWAYS
-        found = self._not.get(id(one))
+        found = self._not.get(one)
         if found is not None:
-            return found[1]
+            return found
         assert one.high is not None and one.low is not None
         made = self._node(one.var, self.negate(one.high), self.negate(one.low))
-        self._not[id(one)] = (one, made)
+        self._not[one] = made
+        self._not[made] = one
         return made
-
-    def disjoin(self, one: Cond, other: Cond) -> Cond:
-        """Either holds."""
-        if one is other or other is NEVER or one is ALWAYS:
-            return one
-        if one is NEVER or other is ALWAYS:
-            return other
-        return self.negate(self.conjoin(self.negate(one), self.negate(other)))
 
     def whatever(self, one: Cond, variables: frozenset[int]) -> Cond:
         """The part of a condition that holds whatever the given literals are."""
-        memo: dict[int, Cond] = {}
+        memo: dict[Cond, Cond] = {}
 
         def walk(node: Cond) -> Cond:
             if node is ALWAYS or node is NEVER:
                 return node
-            if id(node) not in memo:
+            if node not in memo:
                 assert node.high is not None and node.low is not None
                 high, low = walk(node.high), walk(node.low)
                 both = node.var in variables
-                memo[id(node)] = self.conjoin(high, low) if both else self._node(node.var, high, low)
-            return memo[id(node)]
+                memo[node] = self.conjoin(high, low) if both else self._node(node.var, high, low)
+            return memo[node]
 
         return walk(one)
 
     def terms(self, one: Cond) -> tuple[frozenset[int], ...]:
         """The condition as a disjunction of sets of literals, cut to MOST_TERMS: a path less is no false alarm."""
-        known = self._terms.get(id(one))
+        known = self._terms.get(one)
         if known is None:
-            known = self._terms[id(one)] = (one, tuple(islice(_paths(one), MOST_TERMS)))
-        return known[1]
+            known = self._terms[one] = tuple(islice(_paths(one), MOST_TERMS))
+        return known
 
 
 def _paths(one: Cond) -> Iterator[frozenset[int]]:

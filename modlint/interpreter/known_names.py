@@ -26,7 +26,8 @@ _OF_TENSORS = frozenset({"size", "dim", "numel", "item", "tolist", "detach", "cl
 }
 _OF_OTHERS = frozenset({"warning_once", "is_file", "exists"})
 READERS = (
-    _methods(str, re.Pattern, re.Match, logging.Logger) - _methods(logging.Handler)
+    _methods(str, re.Pattern, re.Match)
+    | (_methods(logging.Logger) - _methods(logging.Handler))
     | _OF_MAPPINGS
     | _OF_MODULES
     | _OF_TENSORS
