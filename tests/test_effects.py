@@ -1,4 +1,4 @@
-"""Which functions count as having no effect: a decorator that is run for every class of a package costs what it costs."""
+"""Which functions count as having no effect: a decorator is run for every class of a package."""
 
 from __future__ import annotations
 
@@ -37,7 +37,6 @@ def documented(cls):
         ("lines.append(TEXT.format(name=cls.__name__, place=inspect.getfile(cls)))", True),
         ("lines = [re.sub('a', 'b', line).strip() for line in lines]", True),
         ("logger.warning('no text: %s', cls)", True),
-        ("logger.addHandler(cls())", False),
         ("KNOWN[cls.__name__] = cls", False),
         ("cls.norm = None", False),
     ],
