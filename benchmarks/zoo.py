@@ -57,9 +57,10 @@ from modlint.interpreter.scope import attribute, load
 from modlint.interpreter.values import CallArgs, ClassV, ExtV, Obj
 from modlint.sources import Mentions, Setup, Sources
 from modlint.syntax.tree import SourceTree
+from modlint.trace.copies import copy_of
 from modlint.trace.corridor import Pass, trace_model
 from modlint.trace.inputs import Inputs
-from modlint.trace.isolate import copy_of, same_random_state
+from modlint.trace.isolate import same_random_state
 from modlint.trace.live import LiveModel
 from modlint.trace.matching import Places, pairs_of
 from modlint.trace.recorded import record

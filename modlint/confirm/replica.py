@@ -15,7 +15,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from modlint.errors import ModlintError
-from modlint.trace.isolate import lazy_copies
+from modlint.trace.copies import lazy_copies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

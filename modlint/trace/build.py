@@ -10,6 +10,7 @@ import torch
 from modlint.graph import Instance, State, StateClass, Trait, Use, UseGraph
 from modlint.trace.live import LiveModel, type_name
 from modlint.trace.placement import called_name
+from modlint.trace.walk import modules_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +92,7 @@ def graph_of(graph: UseGraph, live: LiveModel, calls: Sequence[Call], states: Ma
 
 
 def _parts(module: torch.nn.Module) -> list[torch.nn.Module]:
-    return [part for part in module.modules() if part is not module]
+    return modules_of(module)[1:]
 
 
 def joined(own: State, parts: Sequence[State]) -> State:

@@ -15,10 +15,11 @@ from modlint.errors import LogicError, ModlintError
 from modlint.graph import Trait
 from modlint.trace.births import Births
 from modlint.trace.build import graph_of
+from modlint.trace.copies import twin_of
 from modlint.trace.effects import Effects
 from modlint.trace.entries import has_entry
 from modlint.trace.inputs import Inputs, bound, find, varied
-from modlint.trace.isolate import Snapshot, copy_of, same_random_state, untouched
+from modlint.trace.isolate import Snapshot, same_random_state, uncollected, untouched
 from modlint.trace.live import LiveModel, globals_of
 from modlint.trace.modes import may_write_by_mode
 from modlint.trace.reads import reads_watched
@@ -28,6 +29,7 @@ from modlint.trace.symbolic import Traced, trace_symbolically
 from modlint.trace.traced import TracedGraph
 from modlint.trace.trial import tried
 from modlint.trace.users import UserCodeError
+from modlint.trace.walk import modules_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,10 +49,11 @@ class Pass:
     def __post_init__(self) -> None:
         for call in self.calls:
             self.live.include(call.module)
+        self.live.include_new()
 
     def outside(self) -> list[torch.nn.Module]:
         """The modules that ran and are no part of the model."""
-        inside = set(map(id, self.live.root.modules()))
+        inside = set(map(id, modules_of(self.live.root)))
         return [call.module for call in self.calls if id(call.module) not in inside]
 
     def counts(self) -> Counter[str]:
@@ -76,13 +79,15 @@ def trace_model(
     live = LiveModel(model, births or Births())
     with same_random_state(), untouched(model):
         given, missing = _inputs(model, inputs)
-        symbolic, traced = symbolic_pass(live, given)
-        if symbolic is not None and not traced.touched:
+        with uncollected():
+            symbolic, traced = symbolic_pass(live, given)
+            done = None if symbolic is None or traced.touched else _graph(symbolic, given, target, "")
+        if symbolic is not None and done is not None:
             if inputs is not None and trial:
                 tried(model, inputs, symbolic.outside())
             elif inputs is not None:
                 bound(model, inputs)
-            return _graph(symbolic, given, target, "")
+            return done
         if given is None:
             raise missing or LogicError("no inputs and no reason")
         seen = recorded_pass(live, given)
@@ -116,12 +121,12 @@ def _inputs(model: torch.nn.Module, inputs: Inputs | None) -> tuple[Inputs | Non
 
 def symbolic_pass(live: LiveModel, inputs: Inputs | None) -> tuple[Pass | None, Traced]:
     """The forward as fx sees it, on a copy of its own; None where fx cannot follow it."""
-    twin = copy_of(live.root)
+    twin = twin_of(live.root)
     if twin is None:
         return None, Traced(reason="the model does not let itself be copied, and fx changes what it traces")
-    twin.train()
+    twin.root.train()
     stage = live.copied(twin)
-    traced = trace_symbolically(twin, inputs)
+    traced = trace_symbolically(twin.root, inputs)
     if traced.reason:
         return None, traced
     if _reaches_original(live, Pass(stage, traced.calls)):
@@ -211,12 +216,12 @@ class _Stage:
         self._snapshot: Snapshot | None = None
 
     def __enter__(self) -> LiveModel:
-        twin = None if self._in_place else copy_of(self._live.root)
+        twin = None if self._in_place else twin_of(self._live.root)
         if twin is None:
             self._snapshot = Snapshot(*self._live.root.modules())
             self._live.root.train(self._train)
             return self._live
-        twin.train(self._train)
+        twin.root.train(self._train)
         return self._live.copied(twin)
 
     def __exit__(self, *_: Any) -> None:

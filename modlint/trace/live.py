@@ -13,18 +13,20 @@ from modlint.graph import Manner, Origin, Slot
 from modlint.trace.births import Births
 from modlint.trace.placement import item_place, repeated_places
 from modlint.trace.sources import is_users
+from modlint.trace.walk import paths_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from modlint.graph import Location
+    from modlint.trace.copies import Twin
 
 
 @dataclass(slots=True)
 class LiveModel:
     """The instances of a model. Built on the user's model; `follow` lets a copy of it be asked about instead.
 
-    `named_modules(remove_duplicate=False)` gives every path; a module that a forward reaches and no path leads to is
+    A module that a forward reaches and no path leads to is
     taken in by `include`.
     """
 
@@ -38,8 +40,8 @@ class LiveModel:
     _strangers: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for path, module in self.root.named_modules(remove_duplicate=False):
-            self._by_path[path] = module
+        self._by_path = paths_of(self.root)
+        for path, module in self._by_path.items():
             if "parametrizations" in path.split("."):
                 continue
             self._modules.setdefault(id(module), module)
@@ -47,20 +49,22 @@ class LiveModel:
             if path:
                 paths.append(path)
 
-    def copied(self, copy: torch.nn.Module) -> LiveModel:
+    def copied(self, twin: Twin) -> LiveModel:
         """The same facts for a deep copy of the root (same paths, same aliasing)."""
-        twin = LiveModel(copy, self.births)
-        for path, module in twin._by_path.items():
-            twin._originals[id(module)] = self._by_path[path]
-            twin._originals.update(_hidden(module, self._by_path[path]))
-        return twin
+        return LiveModel(twin.root, self.births, _originals=twin.originals)
 
     def include(self, module: torch.nn.Module) -> None:
         """Take in an instance that the model reaches without having registered it, with all inside it."""
-        for name, part in module.named_modules():
-            if id(part) not in self._modules and "parametrizations" not in name.split("."):
+        for path, part in () if id(module) in self._modules else paths_of(module).items():
+            if id(part) not in self._modules and "parametrizations" not in path.split("."):
                 self._modules[id(part)] = part
                 self._strangers[id(part)] = len(self._strangers) + 1
+
+    def include_new(self) -> None:
+        """Take in what has been registered since."""
+        for path, part in paths_of(self.root).items():
+            if id(part) not in self._modules and "parametrizations" not in path.split("."):
+                self.include(part)
 
     def modules(self) -> Iterator[torch.nn.Module]:
         """Every instance once, the root first."""
@@ -162,17 +166,6 @@ def globals_of(cls: type) -> Mapping[str, Any]:
         if space.get("__name__") == cls.__module__:
             return space
     return vars(sys.modules.get(cls.__module__, object))
-
-
-def _hidden(copy: torch.nn.Module, original: torch.nn.Module) -> dict[int, torch.nn.Module]:
-    """The originals of the modules that a copied module keeps in plain attributes, which no path leads to."""
-    found: dict[int, torch.nn.Module] = {}
-    for name, value in vars(copy).items():
-        if name != "_modules":
-            theirs = zip(_held(value), _held(vars(original).get(name)), strict=False)
-            for one, other in theirs:
-                found.update((id(part), of) for part, of in zip(one.modules(), other.modules(), strict=False))
-    return found
 
 
 def _mark(found: dict[int, Origin], values: Iterable[Any], origin: Origin, model: torch.nn.Module) -> None:

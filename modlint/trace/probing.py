@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from modlint.trace.isolate import COPY_FAILS, computed_copies, copy_of
+from modlint.trace.copies import COPY_FAILS, computed_copies, copy_of
 from modlint.trace.marks import attributes, changed, same, seen_attributes
 from modlint.trace.recorded import unshadowed
 from modlint.trace.users import UserCodeError, user_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-_LARGE = 10_000_000  # parameters above which copies share them
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ def first_values(module: torch.nn.Module) -> dict[str, Any]:
 
 def kept(module: torch.nn.Module, values: Any, first: Mapping[str, Any]) -> Kept | None:
     """None where module or arguments do not let themselves be copied."""
-    twin = _twin(module)
+    twin = copy_of(module)
     arguments = _copied(values, None)
     return (
         None if twin is None or arguments is None else Kept(unshadowed(twin), arguments, first, torch.get_rng_state())
@@ -67,7 +65,7 @@ def carried(one: Kept, names: Iterable[str]) -> set[str] | None:
 
 def writes_in_eval(one: Kept, names: set[str]) -> bool:
     """Whether the same call in eval mode writes any of the names."""
-    twin = _twin(one.module)
+    twin = copy_of(one.module)
     if twin is None:
         return False
     twin.eval()
@@ -82,7 +80,7 @@ def is_saved(module: torch.nn.Module, name: str) -> bool:
 
 def _outputs(one: Kept, put_back: Iterable[str]) -> Any:
     """The outputs of two calls in a row; None when the first raises."""
-    twin = _twin(one.module)
+    twin = copy_of(one.module)
     if twin is None:
         return None
     for name in put_back:
@@ -99,11 +97,6 @@ def _called(module: torch.nn.Module, values: Any) -> tuple[Any] | None:
             return (_copied(module(*args, **kwargs)),)
     except UserCodeError:
         return None
-
-
-def _twin(module: torch.nn.Module) -> torch.nn.Module | None:
-    large = sum(p.numel() for p in module.parameters() if not p.is_meta) > _LARGE
-    return copy_of(module, share=large)
 
 
 def _put_back(module: torch.nn.Module, name: str, first: Mapping[str, Any]) -> None:

@@ -23,6 +23,7 @@ from modlint.trace.inputs import running
 from modlint.trace.isolate import Snapshot
 from modlint.trace.tensors import tensors_in
 from modlint.trace.users import user_code
+from modlint.trace.walk import modules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,13 +54,13 @@ def watching(model: torch.nn.Module, recorder: Recorder, functions: bool = True)
         stack.callback(outside.restore)
 
         def found(module: torch.nn.Module) -> None:
-            strangers = recorder.know(module.modules())
+            strangers = recorder.know(modules_of(module))
             outside.add(*strangers)
             for part in strangers:
                 stack.enter_context(_methods_watched(part, recorder))
 
         recorder.on_unknown = found
-        for module in recorder.know(model.modules()):
+        for module in recorder.know(modules_of(model)):
             stack.enter_context(_methods_watched(module, recorder))
         for cls in _classes_with(model, "__call__"):
             stack.enter_context(_call_watched(cls, recorder))
@@ -75,7 +76,7 @@ def watching(model: torch.nn.Module, recorder: Recorder, functions: bool = True)
 
 def _classes_with(model: torch.nn.Module, method: str) -> list[type]:
     """Every class of the model's, nn.Module among them, that has a method of its own."""
-    classes = dict.fromkeys(cls for module in model.modules() for cls in type(module).__mro__)
+    classes = dict.fromkeys(cls for module in modules_of(model) for cls in type(module).__mro__)
     classes[torch.nn.Module] = None
     return [cls for cls in classes if issubclass(cls, torch.nn.Module) and method in vars(cls)]
 
@@ -200,7 +201,7 @@ def _names_watched(recorder: Recorder) -> Iterator[None]:
 
 def buffer_owners(model: torch.nn.Module) -> dict[int, torch.nn.Module]:
     """id(buffer) -> the module that registers it."""
-    return {id(b): module for module in model.modules() for b in module._buffers.values() if b is not None}
+    return {id(b): module for module in modules_of(model) for b in module._buffers.values() if b is not None}
 
 
 class TensorFlow:

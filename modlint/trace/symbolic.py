@@ -22,6 +22,7 @@ from modlint.trace.modes import may_write_by_mode
 from modlint.trace.randomness import draws
 from modlint.trace.recorded import buffer_owners, watching
 from modlint.trace.sources import asks_for_type, is_users
+from modlint.trace.walk import modules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,14 +53,15 @@ def trace_symbolically(model: torch.nn.Module, inputs: Inputs | None) -> Traced:
     odd = next((d for v, d in _values(inputs) if not isinstance(v, (torch.Tensor, *_PLAIN))), None)
     if odd is not None:
         return Traced(reason=f"fx has no stand-in for the argument {odd}")
-    for module in model.modules():
+    modules = modules_of(model)
+    for module in modules:
         if _is_opaque(module):
             return Traced(reason=f"{type(module).__name__} runs modules that fx does not see into")
         if _is_leaf(module) and "forward" in vars(module):
             return Traced(reason=f"a {type(module).__name__} has a forward set on the instance, which fx does not run")
         if _has_hooks(module, module is model):
             return Traced(reason=f"{type(module).__name__} has hooks, which fx does not run")
-    watched = [module for module in model.modules() if not has_entry(module)]
+    watched = [module for module in modules if not has_entry(module)]
     before = [seen_attributes(module) for module in watched]
     rng = torch.get_rng_state()
     tracer = _Tracer(model)
@@ -73,10 +75,13 @@ def trace_symbolically(model: torch.nn.Module, inputs: Inputs | None) -> Traced:
     if tracer.asked:
         return Traced(reason="the forward asks for the type of a value that is a proxy in fx")
     wrote = any(changed(then, seen_attributes(m)) - _CONSTANTS for then, m in zip(before, watched, strict=True))
-    made = any(_holds_proxies(call.module) for call in tracer.recorder.calls)
+    there = set(map(id, modules))
+    made = any(_holds_proxies(call.module) for call in tracer.recorder.calls if id(call.module) not in there)
     wrote = wrote or any(may_write_by_mode(module) for module in watched)
     touched = wrote or made or tracer.wrote_buffers or not torch.equal(rng, torch.get_rng_state())
-    return Traced(tuple(tracer.recorder.calls), "", touched, frozenset(tracer.draws))
+    traced = Traced(tuple(tracer.recorder.calls), "", touched, frozenset(tracer.draws))
+    tracer.let_go()
+    return traced
 
 
 _CONSTANTS = frozenset(f"_tensor_constant{n}" for n in range(1000))  # what fx itself keeps on the root
@@ -240,6 +245,11 @@ class _Tracer(torch.fx.Tracer):  # type: ignore[misc]
             self.trace(model, concrete_args=constants)
 
         self.recorder.call(model, run, (), sys._getframe())
+
+    def let_go(self) -> None:
+        """Hold the copy no longer: the tracer's own proxies hold it, and are garbage that only a collection finds."""
+        self.recorder.calls, self.recorder.on_unknown = [], None
+        self.__dict__.clear()
 
     def call_module(self, m: torch.nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
         """An execution of `m`: a node where it is a leaf, else its forward is followed."""

@@ -17,9 +17,10 @@ import torch
 
 from modlint.errors import ModlintError
 from modlint.trace.calls import Call, Recorder
+from modlint.trace.copies import copy_of
 from modlint.trace.demands import BATCH, LENGTH, SPATIAL, Demand, demand_of
 from modlint.trace.inputs import Inputs, InputSpec, described, matched, seeded, unpacked
-from modlint.trace.isolate import copy_of, same_random_state
+from modlint.trace.isolate import same_random_state
 from modlint.trace.recorded import TensorFlow, watching
 from modlint.trace.users import UserCodeError, user_code
 
@@ -175,7 +176,7 @@ class _Search:
 
     def _attempt(self, inputs: Inputs) -> _Outcome:
         """Run a copy of the model, in train mode, without gradients."""
-        model = copy_of(self._model, share=not _is_lazy(self._model)) or self._model  # no state from the last attempt
+        model = copy_of(self._model) or self._model  # no state from the last attempt
         model.train()
         reached = _Reached()
         recorder = Recorder(TensorFlow(), observer=reached)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from modlint.trace.copies import copy_of
 from modlint.trace.inputs import running
-from modlint.trace.isolate import Snapshot, copy_of
+from modlint.trace.isolate import Snapshot
 from modlint.trace.tensors import tensors_in
 from modlint.trace.users import UserCodeError, user_code
 
@@ -30,7 +31,7 @@ def tried(model: torch.nn.Module, inputs: Inputs, outside: Iterable[torch.nn.Mod
     try:
         if not _holds_integers(inputs) and _runs_on_meta(model, inputs):
             return
-        _run(copy_of(model, share=True), inputs)
+        _run(copy_of(model), inputs)
     except UserCodeError as error:
         on_meta = any(parameter.is_meta for parameter in model.parameters())
         if not (on_meta and _asks_for_values(error)):
