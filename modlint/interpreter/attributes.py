@@ -8,6 +8,7 @@ from modlint.interpreter import classes, enums, methods, scope, views
 from modlint.interpreter.values import (
     MISSING,
     PLAIN,
+    STATE,
     BoundV,
     CallArgs,
     Choice,
@@ -232,6 +233,8 @@ def _set(m: Interpreter, base: Value, name: str, value: Value, place: Placement 
     if isinstance(base, ModuleObj):
         setter = classes.find_any(base.cls, name)
         if isinstance(setter, Descriptor) and setter.setter is not None:
+            if update and m.run is not None:
+                value = m.data(m.taint_of(value) | STATE, m.src_of(value))
             m.call(BoundV(setter.setter, base), CallArgs((value,), {}, None))
         else:
             m.set_module_attr(base, name, value, place, update)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modlint.catalogue.entries import Forward
 from modlint.interpreter import enums
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.values import MISSING, CallArgs, ClassV, Descriptor, ExtV, FuncV, ModuleObj, Value
@@ -164,6 +165,18 @@ def defines_forward(m: Interpreter, cls: ClassV) -> bool:
         return True
     base = library_base(m, cls)
     return base is not None
+
+
+def never_runs(m: Interpreter, obj: ModuleObj) -> bool:
+    """Whether nobody can call an instance: its class has no forward, nor a library class that may have one."""
+    cls = obj.cls
+    if not isinstance(cls, ClassV):
+        return obj.entry is not None and obj.entry.forward is Forward.NONE
+    known = m.passive.get(cls.id)
+    if known is None:
+        called = defines_forward(m, cls) or isinstance(find_any(cls, "__call__"), FuncV) or open_base(m, cls)
+        known = m.passive[cls.id] = not called
+    return known and "forward" not in obj.cells
 
 
 def type_name(obj: ModuleObj) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modlint.interpreter import enums
+from modlint.interpreter import enums, tracking
 from modlint.interpreter.hooks import is_hook
 from modlint.interpreter.values import (
     MISSING,
@@ -59,6 +59,7 @@ def _copy_object(m: Interpreter, value: Value, site: Site | None, memo: dict[int
         for source, target in ((value.cells, made.cells), (value.mods, made.mods), (value.tensors, made.tensors)):
             for key, item in source.items():
                 target[key] = _copy(m, item, site, memo)
+                tracking.attached(target[key], made, key)
         made.facts.update({key: _copy(m, hook, site, memo) for key, hook in _hooks(value)})
         return made
     if isinstance(value, Tensor):

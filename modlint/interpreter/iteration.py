@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from modlint.interpreter.truth import TRIPS
 from modlint.interpreter.values import (
     MISSING,
+    STATE,
     Choice,
     Delayed,
     DictObj,
@@ -83,6 +84,7 @@ def item_of(m: Interpreter, value: Sym, index: Value) -> Value:
 def drain(m: Interpreter, iterator: IterObj, limit: int = ENDLESS) -> tuple[Value, ...]:
     """What is left in an iterator, which is empty afterwards."""
     at = _at(m, iterator)
+    m.wrote_into(iterator, STATE, "", True)
     items = started(m, iterator)
     if iterator.endless and items:
         found = tuple(items[(at + i) % len(items)] for i in range(limit))
@@ -97,6 +99,7 @@ def advance(m: Interpreter, iterator: IterObj) -> Value:
     at = m.live(iterator.cells["at"])
     if not isinstance(at, int):
         return m.unknown("an iterator advanced on some paths only")
+    m.wrote_into(iterator, STATE, "", True)
     items = started(m, iterator)
     if iterator.endless and items:
         at %= len(items)

@@ -162,6 +162,8 @@ def _put(m: Interpreter, obj: ModuleObj, name: str, value: Value, place: Placeme
         place = m.list_placement(value)
     if place is not None:
         m.set(obj.places, name, place)
+    if type(value) is ModuleObj and value.held is None:
+        value.held = (obj, name)
     m.set(obj.mods, name, value)
 
 

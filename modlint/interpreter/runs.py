@@ -65,6 +65,7 @@ class Runs(Truths):
         self.plain: dict[int, bool] = {}  # functions by id: whether calls in forward can be skipped
         self._entries: dict[str, Entry | None] = {}
         self._wrappers: dict[str, Wrapper | None] = {}
+        self.passive: dict[int, bool] = {}  # classes by id: whether nobody can call their instances
         self.evaluated: dict[int, bool] = {}  # classes by id: whether some method changes attributes by the mode
         self.resolving: set[tuple[str, str]] = set()
         self.states: dict[Any, StateClass] = {}  # what the catalogue said of a class with given arguments

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from modlint.interpreter import tracking
+from modlint.interpreter import calls, tracking
 from modlint.interpreter.values import (
     INPUT,
     RNG,
     BoundV,
     CallArgs,
+    DictObj,
     ExtV,
     FuncV,
     ModuleObj,
@@ -238,6 +239,21 @@ def _call_first(m: Interpreter, args: CallArgs) -> Value:
     return first if isinstance(first, FuncV | BoundV | PartialV | ModuleObj) else m.unknown("a function transform")
 
 
+def _functional_call(m: Interpreter, args: CallArgs) -> Value:
+    """`functional_call(module, tensors, args, kwargs)`: a call of the module, with other parameters under these names.
+
+    Followed only where the names are known and all of parameters: state goes to the buffers that are given.
+    """
+    module, given = m.live(_arg(args, 0, "module")), m.live(_arg(args, 1, "parameter_and_buffer_dicts"))
+    names = m.dict_items(given) if isinstance(given, DictObj) and not given.open else {None: None}
+    if not isinstance(module, ModuleObj) or not all(str(name).endswith(("weight", "bias")) for name in names):
+        return calls.unknown_call(m, ExtV("torch.func.functional_call"), args)
+    inputs, kwargs = m.live(_arg(args, 2, "args", ())), m.live(_arg(args, 3, "kwargs"))
+    named = m.dict_items(kwargs) if isinstance(kwargs, DictObj) else {}
+    positional = inputs if type(inputs) is tuple else (inputs,)
+    return m.call(module, args._replace(args=positional, kwargs=named, places=(), named_places={}))
+
+
 _MODELS: dict[str, Callable[[Interpreter, CallArgs], Value]] = {
     "torch.utils.checkpoint.checkpoint": _checkpoint,
     "torch.utils.checkpoint.checkpoint_sequential": _checkpoint_sequential,
@@ -246,6 +262,8 @@ _MODELS: dict[str, Callable[[Interpreter, CallArgs], Value]] = {
     "torch.batch_norm": _torch_batch_norm,
     "torch.nn.utils.skip_init": _skip_init,
     "torch.nn.utils.init.skip_init": _skip_init,
+    "torch.func.functional_call": _functional_call,
+    "torch.nn.utils.stateless.functional_call": _functional_call,
     "torch.compile": _same,
     "torch.jit.script": _same,
     "torch.jit.trace": _same,

@@ -19,6 +19,7 @@ from modlint.interpreter.values import (
     ClassV,
     DictObj,
     FuncV,
+    IterObj,
     ListObj,
     ModuleObj,
     Obj,
@@ -135,9 +136,20 @@ class Running:
         self._m.run, self._m.loop_floor = self._outer, self._floor
 
 
+def keeper(m: Interpreter, obj: ModuleObj, name: str) -> tuple[ModuleObj, str]:
+    """Whose state an attribute is: that of a module which nobody can call belongs to the one that holds it."""
+    while (held := obj.held) is not None and classes.never_runs(m, obj):
+        obj, name = held[0], f"{held[1]}.{name}"
+    return obj, name
+
+
 def read_attr(m: Interpreter, obj: ModuleObj, name: str) -> None:
     """A read of `obj.name` during forward: does it see what an earlier execution of `obj` wrote?"""
-    if m.run is None or name not in obj.meta:
+    if m.run is None:
+        return
+    if obj.held is not None:
+        obj, name = keeper(m, obj, name)
+    if name not in obj.meta:
         return
     reader = m.run.of(obj)
     for one in _written(m, obj, name):
@@ -228,6 +240,7 @@ def _written(m: Interpreter, obj: ModuleObj, name: str) -> list[Written]:
 
 def _note_write(m: Interpreter, obj: ModuleObj, name: str, taint: int, update: bool) -> None:
     """Remember a write, and what became of what an earlier execution of the same module wrote."""
+    obj, name = keeper(m, obj, name)
     now = None if m.run is None else m.run.of(obj)
     carried = lost = False
     if now is not None and taint:
@@ -270,6 +283,7 @@ def wrote_attr(m: Interpreter, obj: ModuleObj, name: str, value: Value, update: 
     if tensor is not None:
         m.set(obj.facts, f"version of {name}", m.fresh())
     if isinstance(tensor, Tensor) and (tensor.persistent or tensor.kind == "parameter") and taint:
+        obj, name = keeper(m, obj, name)
         if taint & STATE:
             m.keeps(obj, name)
         else:
@@ -291,16 +305,17 @@ def write_tensor(m: Interpreter, tensor: Tensor, taint: int, update: bool) -> No
         taint |= STATE
     if not taint:
         return
+    obj, name = keeper(m, obj, tensor.name)
     if tensor.persistent and m.run.of(obj) is not None:
-        m.keeps(obj, tensor.name)
+        m.keeps(obj, name)
     else:
-        _note_write(m, obj, tensor.name, taint, update)
+        _note_write(m, obj, name, taint, update)
 
 
 def wrote_into(
-    m: Interpreter, container: ListObj | DictObj | Obj, taint: int, part: str = "", update: bool = False
+    m: Interpreter, container: ListObj | DictObj | Obj | IterObj, taint: int, part: str = "", update: bool = False
 ) -> None:
-    """A list, dict or object that hangs at a module's attribute was changed during forward.
+    """A list, dict, object or iterator that hangs at a module's attribute was changed during forward.
 
     `part`: the attribute (`.name`) or entry (`[key]`) that was changed, where it is known which. An entry of a dict
     that depends on nothing but its key is the same whoever makes it.
@@ -327,14 +342,21 @@ def read_entry(m: Interpreter, container: Value, part: str = "") -> None:
 
 def owned(value: Value, obj: ModuleObj, name: str) -> None:
     """A container or object, and the containers in it, hang at an attribute of a module from now on."""
-    if not isinstance(value, ListObj | DictObj | Obj) or value.owner is not None:
+    if not isinstance(value, ListObj | DictObj | Obj | IterObj) or value.owner is not None:
         return
     value.owner = (obj, name)
-    items = None if isinstance(value, Obj) else value.cells["items"]
+    items = None if isinstance(value, Obj | IterObj) else value.cells["items"]
     if type(items) is tuple:
         items = dict(enumerate(items))
     for key, item in items.items() if type(items) is dict else ():
         owned(item, obj, f"{name}[{key!r}]")
+
+
+def attached(value: Value, obj: ModuleObj, name: str) -> None:
+    """What a copy of a module holds hangs at it, as what the module holds hangs at that."""
+    if type(value) is ModuleObj and value.held is None:
+        value.held = (obj, name)
+    owned(value, obj, name)
 
 
 def entry(m: Interpreter, container: Value, index: Value) -> str:

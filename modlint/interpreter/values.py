@@ -134,7 +134,7 @@ class IterObj:
     `start` gives the items when the first of them is drawn; from then on they are in `cells["items"]`.
     """
 
-    __slots__ = ("assumed", "cells", "endless", "id", "items", "start")
+    __slots__ = ("assumed", "cells", "endless", "id", "items", "owner", "start")
 
     def __init__(self, id: int, items: tuple[Value, ...], endless: bool = False) -> None:
         self.id = id
@@ -142,6 +142,7 @@ class IterObj:
         self.endless = endless
         self.start: Callable[[], tuple[Value, ...]] | None = None
         self.assumed: bool | None = None  # where the number of items is an assumption: by constructor arguments?
+        self.owner: tuple[ModuleObj, str] | None = None
         self.cells: dict[str, Value] = {"at": 0}
 
 
@@ -180,6 +181,7 @@ class ModuleObj:
 
     `cells` holds plain attributes, `mods` children by name, `tensors` parameters and buffers, `meta` what forward wrote
     to attributes. `entry` and `bound` describe the library class at the end of its MRO, if the catalogue knows it.
+    `held` is the first module that it is a child of, and the name that it has there.
     """
 
     __slots__ = (
@@ -189,6 +191,7 @@ class ModuleObj:
         "created",
         "entry",
         "facts",
+        "held",
         "id",
         "meta",
         "mods",
@@ -208,6 +211,7 @@ class ModuleObj:
         self.facts: dict[str, Value] = {}  # "default", "class-attribute", "module-level", "frozen", "wrapped", ...
         self.entry: Entry | None = None
         self.bound: dict[str, object] = {}
+        self.held: tuple[ModuleObj, str] | None = None
 
 
 class View:
