@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, enums, kinds
+from modlint.interpreter import classes, enums, kinds, parameter_lists
 from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.operators import binary, negate
 from modlint.interpreter.values import (
@@ -49,7 +49,8 @@ def _len(m: Interpreter, args: CallArgs) -> Value:
         if isinstance(user, FuncV):
             return m.call(BoundV(user, value), CallArgs((), {}, args.site))
         if isinstance(value, ModuleObj):
-            return len(value.mods)
+            tensors = parameter_lists.held(m, value)
+            return len(value.mods) if tensors is MISSING else m.size(tensors)
         if isinstance(value, Sym):
             found = m.symbol("len", value)
             if value.op in {"data", "join"}:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modlint.catalogue.entries import Holds
-from modlint.interpreter import classes
+from modlint.interpreter import classes, parameter_lists
 from modlint.interpreter.builtin_models import argument
 from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.modules import LISTS, fill, new_module, register, update_dict
@@ -29,6 +29,8 @@ def module_item(m: Interpreter, obj: ModuleObj, index: Value, site: Site | None)
     user = classes.find_any(obj.cls, "__getitem__")
     if isinstance(user, FuncV):
         return m.call(BoundV(user, obj), CallArgs((index,), {}, site))
+    if (tensors := parameter_lists.held(m, obj)) is not MISSING:
+        return m.get_item(tensors, index, site)
     if isinstance(index, str):
         return m.live(obj.mods.get(index, MISSING)) if index in obj.mods else m.unknown("gave up: no such key")
     children = list(obj.mods.values())
@@ -56,6 +58,9 @@ def new_container(m: Interpreter, like: ModuleObj, children: tuple[Value, ...]) 
 
 def set_module_item(m: Interpreter, obj: ModuleObj, index: Value, value: Value, place: Placement | None) -> None:
     """`container[index] = module`."""
+    if (tensors := parameter_lists.held(m, obj)) is not MISSING:
+        m.set_item(tensors, index, value, place)
+        return
     where = m.concrete(index)
     names = list(obj.mods)
     if isinstance(where, str):
@@ -93,6 +98,8 @@ def iterate_module(m: Interpreter, obj: ModuleObj) -> tuple[tuple[Value, ...], b
     user = classes.find_any(obj.cls, "__iter__")
     if isinstance(user, FuncV):
         return items_of(m, m.call(BoundV(user, obj), CallArgs((), {}, None)))
+    if (tensors := parameter_lists.held(m, obj)) is not MISSING:
+        return items_of(m, tensors)
     if m.live(obj.facts.get("unknown-children", False)):
         m.note("a container with unknown children")
         return tuple(m.unknown("a child of a container with unknown children") for _ in range(TRIPS)), False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modlint.catalogue.entries import Holds
-from modlint.interpreter import classes, effects, hooks, views
+from modlint.interpreter import classes, effects, hooks, parameter_lists, views
 from modlint.interpreter.builtin_models import argument
 from modlint.interpreter.containers import DICT_METHODS, LIST_METHODS, list_like
 from modlint.interpreter.modules import (
@@ -43,6 +43,8 @@ def module_method(m: Interpreter, obj: ModuleObj, name: str) -> Callable[..., Va
         return LIST_METHODS[name]
     if entry is not None and entry.holds is Holds.DICT and name in DICT_METHODS:
         return DICT_METHODS[name]
+    if entry is not None and entry.holds is Holds.PARAMETERS and (found := parameter_lists.method(m, obj, name)):
+        return found
     return _MODULE.get(name)
 
 

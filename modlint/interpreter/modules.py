@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from modlint.catalogue import UNKNOWN
 from modlint.catalogue.entries import Forward, Holds
-from modlint.interpreter import classes, hooks, tracking
+from modlint.interpreter import classes, hooks, parameter_lists, tracking
 from modlint.interpreter.frames import Run
 from modlint.interpreter.iteration import exhaust, items_of, iterate
 from modlint.interpreter.machine import Dead
@@ -72,6 +72,8 @@ def library_init(m: Interpreter, obj: ModuleObj, owner: ExtV, args: CallArgs) ->
         fill(m, obj, args.args[0])
     elif entry.holds is Holds.DICT and args.args:
         update_dict(m, obj, args.args[0])
+    elif entry.holds is Holds.PARAMETERS:
+        parameter_lists.fill(m, obj, next(iter(named.values()), None))
     else:
         _keep_children(m, obj, named, args)
 
