@@ -232,6 +232,7 @@ def run_module(m: Interpreter, obj: ModuleObj, forward: Value, args: CallArgs, h
         return m.data(INPUT)
     run = tracking.record(m, obj, args)
     m.depth += 1
+    mark = len(m.journal)
     try:
         with tracking.Running(m, run):
             if hooked:
@@ -241,6 +242,7 @@ def run_module(m: Interpreter, obj: ModuleObj, forward: Value, args: CallArgs, h
                 result = stamped(m, hooks.after(m, obj, args, result), run.order)
             if run.parent is None:
                 exhaust(m, result)  # whoever runs the model draws what it gives
+        tracking.restored(m, run, mark)
     finally:
         m.depth -= 1
     return result

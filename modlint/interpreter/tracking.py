@@ -378,6 +378,21 @@ def emptied(m: Interpreter, container: ListObj | DictObj) -> None:
             m.set(obj.meta, one, Written(m.run, 0))
 
 
+def restored(m: Interpreter, run: Run, mark: int) -> None:
+    """A list that an execution leaves as it found it at `mark` is as good as not written: something pushed and popped."""
+    for name in run.wrote:
+        value = m.live(run.obj.cells.get(name))
+        if isinstance(value, ListObj) and _as_found(m, value, mark):
+            m.set(run.obj.meta, name, Written(run, 0))
+
+
+def _as_found(m: Interpreter, value: ListObj, mark: int) -> bool:
+    now = m.live(value.cells["items"])
+    then = next((old for cells, key, old in m.journal[mark:] if cells is value.cells and key == "items"), now)
+    same = type(now) is tuple and type(then) is tuple and len(now) == len(then)
+    return same and all(one is other for one, other in zip(now, then, strict=True))
+
+
 def taint_of(m: Interpreter, value: Value, depth: int = 3) -> int:
     """What a value depends on: INPUT, RNG, STATE, in any combination."""
     kind = type(value)

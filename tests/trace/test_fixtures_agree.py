@@ -108,9 +108,18 @@ STATES_APART = {  # the trace calls them stateful: what they write is saved, or 
     "state/pointer_in_local_silent.py": "once, to what another buffer decides",
     "state/reset_before_loop_silent.py": "from step to step of a loop before which its caller resets it",
 }
+UNMEASURED = {  # the source calls them stateful: the trace does not see where the state is
+    "state/held_by_a_module_without_forward_noisy.py": "at a child that never runs",
+    "state/iterator_kept_noisy.py": "in the position of an iterator",
+}
+NOT_FOLLOWED = {  # by the source pass: which body runs is decided by the type of an argument
+    "functions/single_dispatch_noisy.py",
+    "functions/single_dispatch_silent.py",
+}
 OPEN_ARGUMENTS = {  # the source pass claims what holds with all arguments, and the layer may be one of them
     "control/refuses_its_defaults_noisy.py",
     "control/refuses_its_defaults_silent.py",
+    "functions/option_of_a_function_silent.py",
 }
 UNSEEN_BY_FX = {
     "state/transposed_queue_noisy.py": "the buffer is written through a view of it, which fx does not take for a write",
@@ -135,9 +144,9 @@ def test_source_fx_and_recorded_execution_agree(fixture: oracle.Fixture) -> None
                 assert same is (fixture.name not in UNSEEN_BY_FX)
         codes |= {judgement.code for judgement in judge(traced)}
         pairs = paired(fixture, traced)
-        if "unfollowed" not in fixture.header and fixture.name not in OPEN_ARGUMENTS:
+        if "unfollowed" not in fixture.header and fixture.name not in OPEN_ARGUMENTS | NOT_FOLLOWED:
             assert [(p.traced.key, p.reads_as, p.runs) for p in pairs if not p.agrees] == []
-            assert bool(differing_states(pairs)) is (fixture.name in STATES_APART)
-    alone = fixture.codes & ALONE or fixture.name in STATES_APART
+            assert bool(differing_states(pairs)) is (fixture.name in {**STATES_APART, **UNMEASURED})
+    alone = fixture.codes & ALONE or fixture.name in {**STATES_APART, **UNMEASURED}
     if not (fixture.excused or "deliberate" in fixture.header or alone):
         assert {TIES.get(code, code) for code in codes - OFF} == {TIES.get(code, code) for code in fixture.codes - OFF}
