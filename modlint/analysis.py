@@ -21,6 +21,7 @@ from modlint.syntax.tree import SourceTree
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from modlint.catalogue import Catalogue
     from modlint.graph import Place
     from modlint.interpreter import Analysis
     from modlint.sources import MentionState
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 INVENTORY = frozenset({"ML001", "ML002", "ML003"})
 _SEVERAL = ("*",)
 _SMALL = 8  # with fewer files another process is not worth its start
+_MANY_FILES = 400  # that are held; with so many, those that all others need are sooner run again
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,17 @@ class _Recorder(SourceTree):
         self._askers.subtract(reached)
         return reached
 
+    def start_anew(self) -> None:
+        """Let go of every file. Where they are stays known."""
+        self._files.clear()
+        self._reached.clear()
+        self._askers.clear()
+
+    @property
+    def held(self) -> int:
+        """How many files are held."""
+        return len(self._files)
+
     def behind(self, file: str) -> list[str]:
         """Every file that the models of `file` may depend on, itself among them."""
         seen = {file}
@@ -150,6 +163,7 @@ class Analyst:
         self._asked: dict[str, tuple[str, ...]] = {}
         self._tree = _Recorder(sources.representation, options.search_path, self._mentioning, sources.exists)
         self._analysis: Analysis | None = None
+        self._known: Catalogue | None = None
         self._marked: dict[str, bool] = {}
 
     def forget(self, file: str) -> None:
@@ -181,6 +195,9 @@ class Analyst:
         if not self._stays:
             for name in self._tree.release(file, self._done):
                 models.forget(name)
+            if self._tree.held > _MANY_FILES:
+                self._tree.start_anew()
+                self._analysis = None
         return complete
 
     def _judged(self, models_of: Analysis, file: str) -> FileResult:
@@ -212,8 +229,8 @@ class Analyst:
             from modlint.catalogue import Catalogue
             from modlint.interpreter import Analysis
 
-            known = Catalogue.load([Path(file) for file in self._options.states])
-            self._analysis = Analysis(self._tree, known, only_reuse=True)
+            self._known = self._known or Catalogue.load([Path(file) for file in self._options.states])
+            self._analysis = Analysis(self._tree, self._known, only_reuse=True)
         return self._analysis
 
     def _mentioning(self, name: str) -> tuple[str, ...]:

@@ -108,7 +108,26 @@ class Conditions:
             return other
         if one is NEVER or other is NEVER:
             return NEVER
+        if one in self._paths:
+            return self._along(one, other)
+        if other in self._paths:
+            return self._along(other, one)
         return self._apply(self._and, NEVER, ALWAYS, one, other)
+
+    def _along(self, path: Cond, other: Cond) -> Cond:
+        """A single path and another condition, which mostly is decided on it: then no node is made."""
+        if other.var > path.var:
+            assert other.high is not None and other.low is not None
+            return self._node(other.var, self.conjoin(path, other.high), self.conjoin(path, other.low))
+        way: Cond | None = path
+        rest: Cond | None = other
+        while rest is not None and rest.var:
+            while way is not None and way.var > rest.var:
+                way = way.low if way.high is NEVER else way.high
+            if way is None or way.var != rest.var:
+                return self._apply(self._and, NEVER, ALWAYS, path, other)
+            rest = rest.low if way.high is NEVER else rest.high
+        return path if rest is ALWAYS else NEVER
 
     def disjoin(self, one: Cond, other: Cond) -> Cond:
         """Either holds."""
