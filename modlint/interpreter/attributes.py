@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modlint.interpreter import classes, enums, methods, scope, views
+from modlint.interpreter import classes, enums, methods, scope, series, views
 from modlint.interpreter.values import (
     MISSING,
     PLAIN,
@@ -87,6 +87,9 @@ def _symbol_attr(m: Interpreter, base: Sym, name: str) -> Value:
         found = m.symbol("attr", base, name)
         found.taint, found.src = 0, frozenset()
         return found
+    of_known = series.method(base, name)
+    if of_known is not None:
+        return of_known
     if name in methods.TENSOR_METHODS:
         return ExtMethod(base, name, methods.data_method(name))
     if base.op in {"data", "join"}:  # a method, or a part of what a module returned

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, enums, kinds, parameter_lists
+from modlint.interpreter import classes, enums, kinds, parameter_lists, series
 from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.operators import binary, negate
 from modlint.interpreter.values import (
@@ -52,6 +52,9 @@ def _len(m: Interpreter, args: CallArgs) -> Value:
             tensors = parameter_lists.held(m, value)
             return len(value.mods) if tensors is MISSING else m.size(tensors)
         if isinstance(value, Sym):
+            known = series.entries(m, value)
+            if known is not None:
+                return len(known)
             found = m.symbol("len", value)
             if value.op in {"data", "join"}:
                 found.taint, found.src = 0, frozenset()
@@ -193,10 +196,15 @@ def _bool(m: Interpreter, args: CallArgs) -> Value:
     return negate(m, negate(m, argument(args, 0, "", False)))
 
 
+_OF_NUMBERS = (float, int, bool)
+
+
 def constant(function: Callable[..., Any]) -> Callable[[Interpreter, CallArgs], Value]:
     """A pure function: computed on constants, unknown otherwise."""
 
     def model(m: Interpreter, args: CallArgs) -> Value:
+        if function in _OF_NUMBERS:
+            args = args._replace(args=tuple(map(series.number, args.args)))
         values = [m.concrete(a) if not isinstance(a, tuple | ListObj) else _plain(m, a) for a in args.args]
         if any(v is MISSING for v in values) or any(not is_const(v) for v in args.kwargs.values()):
             taint = m.taint_of(args.args)

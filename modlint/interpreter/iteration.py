@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modlint.interpreter import series
 from modlint.interpreter.truth import TRIPS
 from modlint.interpreter.values import (
     MISSING,
@@ -34,6 +35,9 @@ def items_of(m: Interpreter, value: Value) -> tuple[tuple[Value, ...], bool]:
     value = m.live(value)
     if type(value) is tuple:
         return value, True
+    known = series.entries(m, value)
+    if known is not None:
+        return known, True
     if isinstance(value, str):
         return tuple(value), True
     if isinstance(value, ListObj):

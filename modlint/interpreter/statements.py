@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modlint.errors import LogicError
-from modlint.interpreter import classes, managers, scope, values
+from modlint.interpreter import classes, managers, scope, series, values
 from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.expressions import (
     assign,
@@ -95,6 +95,7 @@ def _aug_assign(m: Interpreter, s: ir.AugAssign, frame: Frame, loop: Loop | None
         m.write_tensor(old, m.taint_of(right), True)
         return
     new = binary(m, s.op, old, right, m.site(frame, s.n))
+    series.forget(old)
     assign(m, s.target, new, frame, s.target, update=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, enums, tracking, views
+from modlint.interpreter import classes, enums, series, tracking, views
 from modlint.interpreter.iteration import item_of, iterate
 from modlint.interpreter.operators import compare
 from modlint.interpreter.values import (
@@ -44,6 +44,9 @@ def _item(m: Interpreter, base: Value, index: Value, site: Site | None) -> Value
     if isinstance(base, View):
         return views.view_item(m, base, index)
     if isinstance(base, Sym):
+        known = series.item(m, base, index)
+        if known is not MISSING:
+            return known
         if base.op in {"data", "join", "input"} or isinstance(index, slice | tuple):
             return m.data(base.taint, base.src)
         return item_of(m, base, index)
@@ -145,6 +148,7 @@ def set_item(
         update = update or tracking.made_from(m, base, value)
         m.write_tensor(base, m.taint_of(value), update or m.taint_of(index) != 0)
     else:
+        series.written(m, base, index, value)
         user = classes.find_any(getattr(base, "cls", None), "__setitem__")
         if isinstance(user, FuncV):
             m.call(BoundV(user, base), CallArgs((index, value), {}, None))

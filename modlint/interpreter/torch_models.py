@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from modlint.interpreter import calls, tracking
+from modlint.interpreter import calls, series, tracking
 from modlint.interpreter.values import (
     INPUT,
     RNG,
@@ -39,6 +39,7 @@ _RANDOM = frozenset(
 _FRESH = frozenset(
     {"zeros", "ones", "empty", "full", "arange", "linspace", "eye", "zeros_like", "ones_like", "empty_like"}
 )
+_SERIES = {"torch.linspace": series.linspace, "torch.arange": series.arange, "numpy.linspace": series.numpy_linspace}
 _FUNCTIONAL_RANDOM = {"dropout": 1, "dropout1d": 1, "dropout2d": 1, "dropout3d": 1, "alpha_dropout": 1, "rrelu": 3}
 _QUANTIZED = ("torch.ao.", "torch.quantization.", "torch.nn.")
 _FUNCTIONAL = ("torch.nn.functional.", "torch.functional.")
@@ -53,6 +54,8 @@ def model_of(dotted: str) -> Callable[[Interpreter, CallArgs], Value] | None:
     owner, _, name = dotted.rpartition(".")
     if owner == "torch" and name in _RANDOM:
         return _random
+    if dotted in _SERIES:
+        return _SERIES[dotted]
     if owner in {"torch", "numpy"} and name in _FRESH:
         return _fresh
     if owner in {"numpy.random", "np.random"} or dotted.startswith("torch.distributions."):
@@ -68,7 +71,8 @@ def model_of(dotted: str) -> Callable[[Interpreter, CallArgs], Value] | None:
 
 def draws(name: str) -> bool:
     """Whether a function of that name draws from the RNG, or re-runs what it is given."""
-    return name in _RANDOM or name in _FUNCTIONAL_RANDOM or name.startswith("checkpoint")
+    dropping = name in _FUNCTIONAL_RANDOM or name == "scaled_dot_product_attention"
+    return name in _RANDOM or dropping or name.startswith("checkpoint")
 
 
 def _arg(args: CallArgs, index: int, name: str, default: Value = None) -> Value:
@@ -92,6 +96,13 @@ def _dropout(m: Interpreter, args: CallArgs, position: int) -> Value:
     training = _arg(args, position + 1, "training", True)
     p = _arg(args, position, "p", 0.5)
     if training is False or p == 0:
+        return m.data(_taint(m, args), m.src_of(args.args))
+    return _random(m, args)
+
+
+def _attention(m: Interpreter, args: CallArgs) -> Value:
+    """`scaled_dot_product_attention(query, key, value, attn_mask, dropout_p)`: drops whatever the mode is."""
+    if _arg(args, 4, "dropout_p", 0.0) == 0:
         return m.data(_taint(m, args), m.src_of(args.args))
     return _random(m, args)
 
@@ -259,6 +270,7 @@ _MODELS: dict[str, Callable[[Interpreter, CallArgs], Value]] = {
     "torch.utils.checkpoint.checkpoint_sequential": _checkpoint_sequential,
     "torch.nn.functional.batch_norm": _batch_norm,
     "torch.nn.functional.instance_norm": _instance_norm,
+    "torch.nn.functional.scaled_dot_product_attention": _attention,
     "torch.batch_norm": _torch_batch_norm,
     "torch.nn.utils.skip_init": _skip_init,
     "torch.nn.utils.init.skip_init": _skip_init,
