@@ -28,7 +28,7 @@ from modlint.trace.states import Measured, own_states
 from modlint.trace.symbolic import Traced, trace_symbolically
 from modlint.trace.traced import TracedGraph
 from modlint.trace.trial import tried
-from modlint.trace.users import UserCodeError
+from modlint.trace.users import UserCodeError, switched
 from modlint.trace.walk import modules_of
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def symbolic_pass(live: LiveModel, inputs: Inputs | None) -> tuple[Pass | None, 
     twin = twin_of(live.root)
     if twin is None:
         return None, Traced(reason="the model does not let itself be copied, and fx changes what it traces")
-    twin.root.train()
+    switched(twin.root, True)
     stage = live.copied(twin)
     traced = trace_symbolically(twin.root, inputs)
     if traced.reason:
@@ -219,9 +219,9 @@ class _Stage:
         twin = None if self._in_place else twin_of(self._live.root)
         if twin is None:
             self._snapshot = Snapshot(*self._live.root.modules())
-            self._live.root.train(self._train)
+            switched(self._live.root, self._train)
             return self._live
-        twin.root.train(self._train)
+        switched(twin.root, self._train)
         return self._live.copied(twin)
 
     def __exit__(self, *_: Any) -> None:

@@ -22,7 +22,7 @@ from modlint.trace.demands import BATCH, LENGTH, SPATIAL, Demand, demand_of
 from modlint.trace.inputs import Inputs, InputSpec, described, matched, seeded, unpacked
 from modlint.trace.isolate import same_random_state
 from modlint.trace.recorded import TensorFlow, watching
-from modlint.trace.users import UserCodeError, user_code
+from modlint.trace.users import UserCodeError, switched, user_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -177,7 +177,7 @@ class _Search:
     def _attempt(self, inputs: Inputs) -> _Outcome:
         """Run a copy of the model, in train mode, without gradients."""
         model = copy_of(self._model) or self._model  # no state from the last attempt
-        model.train()
+        switched(model, True)
         reached = _Reached()
         recorder = Recorder(TensorFlow(), observer=reached)
         values = [*inputs.args, *inputs.named.values()]

@@ -13,7 +13,7 @@ from modlint.trace.copies import copy_of
 from modlint.trace.inputs import running
 from modlint.trace.isolate import Snapshot
 from modlint.trace.tensors import tensors_in
-from modlint.trace.users import UserCodeError, user_code
+from modlint.trace.users import UserCodeError, switched, user_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +52,7 @@ def _run(twin: torch.nn.Module | None, inputs: Inputs) -> None:
     """A model that does not let itself be copied is left to the recorded pass, which runs it."""
     if twin is not None:
         with torch.no_grad(), user_code(running(twin, inputs)):
-            twin.train()(*inputs.args, **inputs.named)
+            switched(twin, True)(*inputs.args, **inputs.named)
 
 
 def _holds_integers(inputs: Inputs) -> bool:

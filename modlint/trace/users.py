@@ -16,6 +16,8 @@ from modlint.trace.sources import is_users
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import torch
+
 _SHOWN = 8  # frames of the user's traceback
 
 
@@ -38,6 +40,13 @@ def user_code(doing: str) -> Iterator[None]:
         raise
     except BaseException as error:  # the user's code may raise anything, SystemExit too
         raise _told(doing, error, here) from error
+
+
+def switched(model: torch.nn.Module, train: bool) -> torch.nn.Module:
+    """The model in that mode. `train` may be the user's own, and does not end where a module holds itself."""
+    with user_code(f"switching {type(model).__name__} to {'train' if train else 'eval'} mode"):
+        model.train(train)
+    return model
 
 
 def _told(doing: str, error: BaseException, here: str) -> UserCodeError:

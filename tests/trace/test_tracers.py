@@ -335,3 +335,21 @@ def test_places_are_those_of_the_call_in_the_users_file(traced: Callable[..., Tr
 def test_a_forward_that_raises_shows_the_users_line(traced: Callable[..., TracedGraph]) -> None:
     with pytest.raises(ModlintError, match=r"raised ValueError: odd\n.*net.py:14 in forward"):
         traced(NORM.format("raise ValueError('odd')"), torch.randn(2, 3, 8, 8))
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["inputs synthesised", "inputs given"])
+def test_a_model_that_cannot_be_switched_to_train_mode_is_an_error(
+    traced: Callable[..., TracedGraph], given: bool
+) -> None:
+    """`train` of a module that holds itself never ends."""
+    source = """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.fc, self.inner = nn.Linear(3, 3), nn.Module()
+                self.inner.outer = self
+            def forward(self, x):
+                return self.fc(x)
+        """
+    with pytest.raises(ModlintError, match="switching Net to train mode raised RecursionError"):
+        traced(source, *[torch.randn(2, 3)] * given)
