@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from modlint.graph import Place
     from modlint.interpreter import Analysis
     from modlint.sources import MentionState
+    from modlint.syntax.ir import FileIR
+    from modlint.syntax.units import Change
     from modlint.verdicts import Judgement
 
     Row = tuple[str, str, str, bytes]
@@ -111,6 +113,11 @@ class _Recorder(SourceTree):
         self._isfile.pop(file, None)
         return not self._askers[file]
 
+    def exchange(self, file: str, now: FileIR) -> None:
+        """Take another version of a file that looks up the same files."""
+        if file in self._files:
+            self._files[file] = now
+
     def release(self, file: str, done: set[str]) -> list[str]:
         """Let go of a file that no other has looked up, and of those in `done` that it alone looked up: their names."""
         released: list[str] = []
@@ -174,6 +181,23 @@ class Analyst:
         else:
             self._analysis = None
 
+    def edited(self, file: str, now: FileIR, change: Change) -> None:
+        """Take notice that a file has been edited, which may leave most of what is known as it is."""
+        self._marked.pop(file, None)
+        if self._analysis is not None and not self._analysis.imports_alike(file, now):
+            self._analysis = None
+        if change.anew or self._analysis is None:
+            self.forget(file)
+        elif self._analysis.exchange(file, now, change.functions):
+            self._tree.exchange(file, now)
+        else:
+            self._analysis = None
+            self.forget(file)
+
+    def depends(self, file: str, other: str) -> bool:
+        """Whether what is known of a file may have come from another."""
+        return other in self._tree.behind(file)
+
     def analyse(self, file: str) -> FileResult:
         """Every model of one file, judged. A fault of modlint's own is kept as `fault`; the other files go on."""
         self._asked.clear()
@@ -187,7 +211,7 @@ class Analyst:
             result.judged,
             result.reused_at,
             result.counts,
-            tuple((n, self._sources.digest(n), self._sources.meaning(n)) for n in self._tree.behind(file)),
+            () if self._stays else self._read(file),
             tuple((name, summary(files)) for name, files in self._asked.items()),
             result.fault,
         )
@@ -199,6 +223,10 @@ class Analyst:
                 self._tree.start_anew()
                 self._analysis = None
         return complete
+
+    def _read(self, file: str) -> tuple[tuple[str, str | None, str | None], ...]:
+        names = self._tree.behind(file)
+        return tuple((name, self._sources.digest(name), self._sources.meaning(name)) for name in names)
 
     def _judged(self, models_of: Analysis, file: str) -> FileResult:
         from modlint.verdicts import judge
@@ -230,7 +258,7 @@ class Analyst:
             from modlint.interpreter import Analysis
 
             self._known = self._known or Catalogue.load([Path(file) for file in self._options.states])
-            self._analysis = Analysis(self._tree, self._known, only_reuse=True)
+            self._analysis = Analysis(self._tree, self._known, only_reuse=True, recalls=self._stays)
         return self._analysis
 
     def _mentioning(self, name: str) -> tuple[str, ...]:

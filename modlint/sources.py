@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -19,11 +20,12 @@ from modlint.syntax.notebooks import Notebook, read_notebook
 from modlint.syntax.text import lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from modlint.syntax.ir import FileIR
     from modlint.syntax.pieces import PieceParser
     from modlint.syntax.source import Span
+    from modlint.syntax.units import Change
 
     MentionState = tuple[dict[str, list[str]], dict[str, bytes | None]]
 
@@ -74,7 +76,7 @@ class Sources:
         self._edited: dict[str, PieceParser] | None = None
 
     def expect_edits(self) -> None:
-        """Keep the syntax trees of unsaved texts, for what an edit leaves as it is."""
+        """Keep what unsaved texts were parsed to, for what an edit leaves as it is. Call `reread` after each edit."""
         self._edited = {}
 
     def path(self, name: str) -> str:
@@ -166,6 +168,9 @@ class Sources:
 
     def representation(self, name: str) -> FileIR | None:
         """The file as the interpreter runs it; None, with the reason in `unreadable`, when it cannot be read."""
+        parser = self._parser(name)
+        if parser is not None:
+            return None if name in self.unreadable else parser.ir
         blob = self._blobs.get(name) or self.cache.get(_REPRESENTATION, name, self._stamp(name))
         found: FileIR | None = None if blob is None else loads(blob)
         if found is not None:
@@ -181,20 +186,34 @@ class Sources:
             self._blobs[name] = blob
         return blob
 
+    def reread(self, name: str) -> Change | None:
+        """What an edit has changed since the unsaved text could last be read; None where it cannot be read now."""
+        parser = self._parser(name)
+        assert parser is not None
+        self.unreadable.pop(name, None)
+        with self._failing(name):
+            return parser.parse(name, self.source(name))
+        return None
+
+    @contextmanager
+    def _failing(self, name: str) -> Iterator[None]:
+        """Within: a file is read, and if that fails the reason is kept."""
+        try:
+            yield
+        except OSError as error:
+            self.unreadable[name] = Unreadable(error.strerror or "the file cannot be opened")
+        except ModlintError as error:
+            self.unreadable[name] = Unreadable(error.message, error.line or 1, getattr(error, "column", 1))
+
     def _parsed(self, name: str) -> FileIR | None:
         from modlint.syntax.source import deep_recursion, parse_source
 
-        pieces = self._pieces(name)
-        try:
-            source = self.source(name)
-            parsed = parse_source(name, source) if pieces is None else pieces.parse(name, source)
+        parsed = None
+        with self._failing(name):
+            parsed = parse_source(name, self.source(name))
             with deep_recursion(name):
                 blob = pickle.dumps(parsed, pickle.HIGHEST_PROTOCOL)
-        except OSError as error:
-            self.unreadable[name] = Unreadable(error.strerror or "the file cannot be opened")
-            return None
-        except ModlintError as error:
-            self.unreadable[name] = Unreadable(error.message, error.line or 1, getattr(error, "column", 1))
+        if name in self.unreadable or parsed is None:
             return None
         self._blobs[name] = blob
         stamp = self._stamp(name)
@@ -206,11 +225,10 @@ class Sources:
         """The spans of numbered nodes. Raises OSError or ModlintError."""
         from modlint.syntax.source import locate
 
-        pieces = self._pieces(name)
-        source = self.source(name)
-        return locate(source, numbers) if pieces is None else pieces.locate(source, numbers)
+        parser = self._parser(name)
+        return locate(self.source(name), numbers) if parser is None else parser.locate(numbers)
 
-    def _pieces(self, name: str) -> PieceParser | None:
+    def _parser(self, name: str) -> PieceParser | None:
         if self._edited is None or name not in self.setup.overlays:
             return None
         if name not in self._edited:
@@ -220,7 +238,9 @@ class Sources:
         return self._edited[name]
 
     def _stamp(self, name: str) -> str:
-        return f"{self.setup.stamp} {self.setup.root} {self.digest(name)}"
+        """Numbers of an edited file are not those that the cache has for the same text."""
+        edited = " edited" if self._parser(name) is not None else ""
+        return f"{self.setup.stamp} {self.setup.root} {self.digest(name)}{edited}"
 
     def stamp(self, name: str) -> str:
         """What a cached fact about the file alone is valid for."""
@@ -269,6 +289,7 @@ class Mentions:
         self._by_name: dict[str, list[str]] = {}
         self._unread: dict[str, bytes | None] = {}
         self._names: dict[str, tuple[str, ...]] = {}
+        self._sought: set[str] = set()  # names that no file that is not read yet mentions
         if state is None:
             self._read()
         else:
@@ -293,20 +314,34 @@ class Mentions:
     def of(self, name: str) -> tuple[str, ...]:
         """Two of the files that call `name`, or the one that does, or none."""
         needle = name.encode("utf-8", "surrogatepass")
-        for file in list(self._unread) if len(self._by_name.get(name, ())) < 2 else ():
+        unread = [] if name in self._sought or len(self._by_name.get(name, ())) > 1 else list(self._unread)
+        for file in unread:
             if needle in self._text(file):
                 del self._unread[file]
                 found = self._sources.representation(file)
                 self._add(file, found.calls if found is not None else ())
                 if len(self._by_name.get(name, ())) > 1:
                     break
+        else:
+            self._sought.add(name)
         return tuple(self._by_name.get(name, ())[:2])
 
     def forget(self, file: str) -> None:
         """Look at a file anew."""
+        self._remove(file)
+        self._unread[file] = None
+        self._sought.clear()
+
+    def renew(self, file: str, names: Iterable[str]) -> None:
+        """The names that a file mentions now."""
+        if self._names.get(file) != (found := tuple(names)):
+            self._remove(file)
+            self._unread.pop(file, None)
+            self._add(file, found)
+
+    def _remove(self, file: str) -> None:
         for name in self._names.pop(file, ()):
             self._by_name[name].remove(file)
-        self._unread[file] = None
 
     def _text(self, file: str) -> bytes:
         text = self._unread[file]

@@ -160,6 +160,8 @@ def _open_data(m: Interpreter, func: FuncV, args: CallArgs) -> bool:
 
 
 def _activate(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
+    if m.recalls:
+        m.used[id(func.node)] = func.node
     active = m.stack.count(func.id)
     endless = (active > 1 and _aimless(args)) or (active == 1 and _open_data(m, func, args))
     if len(m.stack) >= DEEPEST or active >= RECURSIONS or endless:

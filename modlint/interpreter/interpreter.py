@@ -107,9 +107,10 @@ class Interpreter(Placements):
         """Whether some method of the class decides by `training` what it does."""
         if not isinstance(cls, ClassV):
             return False
+        methods = [v for base in cls.mro if isinstance(base, ClassV) for v in base.cells.values()]
+        nodes = [v.node for v in methods if isinstance(v, FuncV) and v.name not in {"__init__", "train", "eval"}]
+        self.use(*nodes)
         if cls.id not in self.evaluated:
-            methods = [v for base in cls.mro if isinstance(base, ClassV) for v in base.cells.values()]
-            nodes = [v.node for v in methods if isinstance(v, FuncV) and v.name not in {"__init__", "train", "eval"}]
             self.evaluated[cls.id] = any(_mentions_training(node) for node in nodes)
         return self.evaluated[cls.id]
 
@@ -141,7 +142,10 @@ class Interpreter(Placements):
         prefix = "" if frame.kind == "module" else f"{frame.qualname}."
         closure = None if frame.kind == "module" else frame
         owner = frame.owner if frame.kind == "class" else self._owner(frame)
-        return FuncV(self.fresh(), node, frame.module, prefix + name, defaults, closure, owner)
+        function = FuncV(self.fresh(), node, frame.module, prefix + name, defaults, closure, owner)
+        if self.recalls and frame.module.state == "running":
+            frame.module.functions.setdefault(id(node), []).append(function)
+        return function
 
     @staticmethod
     def _owner(frame: Frame) -> ClassV | None:

@@ -7,6 +7,7 @@ calls the class and runs what it built, that counts; where nothing runs it, only
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from modlint.graph import UseGraph
@@ -15,6 +16,7 @@ from modlint.interpreter.build import build, nothing_again, objects
 from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.interpreter import BUDGET, Interpreter
 from modlint.interpreter.machine import Dead, GiveUp
+from modlint.interpreter.recall import Recall, imported
 from modlint.interpreter.scope import attribute, load
 from modlint.interpreter.values import (
     INPUT,
@@ -35,9 +37,10 @@ from modlint.syntax import ir
 from modlint.syntax.source import room_for_recursion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from modlint.catalogue import Catalogue
+    from modlint.interpreter.recall import Key, Pairs
     from modlint.interpreter.tracking import RawUse
     from modlint.syntax.tree import SourceTree
 
@@ -63,10 +66,19 @@ class Analysis:
     """Interprets the files of one tree, one after the other; what it says of a file does not depend on the order."""
 
     def __init__(
-        self, tree: SourceTree, catalogue: Catalogue, budget: int = BUDGET, *, only_reuse: bool = False
+        self,
+        tree: SourceTree,
+        catalogue: Catalogue,
+        budget: int = BUDGET,
+        *,
+        only_reuse: bool = False,
+        recalls: bool = False,
     ) -> None:
+        """`recalls`: keep the results of models, for what `exchange` leaves as it was."""
         self._only_reuse = only_reuse
         self._m = Interpreter(tree, catalogue)
+        self._m.recalls = recalls
+        self._recall = Recall(self._m) if recalls else None
         self._tree = tree
         self._budget = budget
         self._run: set[int] = set()  # ids of the classes of which some instance ran
@@ -75,6 +87,8 @@ class Analysis:
         """Every model of a file."""
         m = self._m
         m.begin(self._budget)
+        if m.recalls:
+            self._run.clear()  # of what is now another version
         module = load(m, path)
         if module is None:
             return []
@@ -84,15 +98,18 @@ class Analysis:
             called = [cls for cls in found if self._is_built(module, cls)]
             for cls in found:
                 if cls not in called:
-                    results += self._class(cls, False)
+                    results += self._results(path, ("class", cls.id, False), partial(self._class, cls, False))
             for function in _builders(m, module):
-                results += self._function(function)
-            results += self._top_level(module)
+                results += self._results(path, ("function", function.id, False), partial(self._function, function))
+            results += self._results(path, ("file", 0, False), partial(self._top_level, module))
             for cls in called:
                 if cls.id not in self._run:
-                    results += self._class(cls, True)
+                    results += self._results(path, ("class", cls.id, True), partial(self._class, cls, True))
         m.begin(self._budget)
         return results
+
+    def _results(self, path: str, key: Key, make: Callable[[], Iterator[ModelResult]]) -> Iterable[ModelResult]:
+        return make() if self._recall is None else self._recall.of(path, key, self._run, make)
 
     def configured(self, path: str, name: str, arguments: Callable[[Interpreter], CallArgs]) -> ModelResult | None:
         """What a class or function of a file builds of given arguments; to compare with an instance that has them."""
@@ -108,6 +125,20 @@ class Analysis:
     def forget(self, path: str) -> None:
         """Run a file anew when it is next needed. Right only while no other file has looked it up."""
         self._m.release(path)
+        if self._recall is not None:
+            self._recall.forget(path)
+
+    def imports_alike(self, path: str, file: ir.FileIR) -> bool:
+        """Whether a version of a file imports the same, and runs the same imports for what they do."""
+        module = self._m.files.get(path)
+        return module is None or imported(module.ir) == imported(file)
+
+    def exchange(self, path: str, file: ir.FileIR, bodies: Pairs) -> bool:
+        """Take other bodies for functions of a file; False, nothing being done, where some top level has used one.
+
+        Only of an analysis that recalls.
+        """
+        return self._recall is not None and self._recall.exchange(path, file, list(bodies))
 
     # -- roots ---------------------------------------------------------------------------------------------------
 
@@ -356,7 +387,10 @@ def _callable(m: Interpreter, cls: ClassV) -> bool:
     if classes.defines_forward(m, cls) or isinstance(classes.find_any(cls, "__call__"), FuncV):
         return True
     init = classes.find_any(cls, "__init__")
-    return isinstance(init, FuncV) and _sets_forward(init.node)
+    if not isinstance(init, FuncV):
+        return False
+    m.use(init.node)
+    return _sets_forward(init.node)
 
 
 def _sets_forward(node: object) -> bool:

@@ -68,8 +68,11 @@ def is_plain(m: Interpreter, func: FuncV) -> bool:
     """Whether nothing that the function mentions can build or reach a module, or draw."""
     known = m.plain.get(func.id)
     if known is None:
-        m.plain[func.id] = True  # a recursive call adds nothing
-        known = m.plain[func.id] = all(_plain_node(m, func.module, part) for part in (func.node.body, func.params))
+        with m.learning("plain", func.id, func.node):
+            m.plain[func.id] = True  # a recursive call adds nothing
+            known = m.plain[func.id] = all(_plain_node(m, func.module, part) for part in (func.node.body, func.params))
+    else:
+        m.remembered("plain", func.id)
     return known
 
 

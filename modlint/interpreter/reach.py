@@ -41,11 +41,14 @@ class Effects(NamedTuple):
 
 def of(m: Interpreter, func: FuncV) -> Effects:
     """What a function does, worked out once for its definition."""
-    known = func.module.effects
-    if id(func.node) not in known:
-        known[id(func.node)] = Effects.not_known("")._replace(raises=False)  # a recursive call adds nothing
-        known[id(func.node)] = _Reading(m, func).result()
-    return known[id(func.node)]
+    known, number = func.module.effects, id(func.node)
+    if number not in known:
+        with m.learning("effects", number, func.node):
+            known[number] = Effects.not_known("")._replace(raises=False)  # a recursive call adds nothing
+            known[number] = _Reading(m, func).result()
+    else:
+        m.remembered("effects", number)
+    return known[number]
 
 
 class _Effect(Exception):

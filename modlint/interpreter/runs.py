@@ -19,13 +19,35 @@ if TYPE_CHECKING:
     from modlint.graph import State as StateClass
     from modlint.interpreter.frames import Frame, Run
     from modlint.interpreter.tracking import Crossing, RawUse
-    from modlint.interpreter.values import ClassV, ModuleObj, Placement, PyModule
+    from modlint.interpreter.values import ClassV, Definitions, ModuleObj, Placement, PyModule
     from modlint.syntax import ir
     from modlint.syntax.tree import SourceTree
 
 BUDGET = 150_000  # steps of one model
 SPENT = "gave up: step budget"
 _LONGEST_LIST = 4096
+
+
+class Learning:
+    """While a fact about a definition is found out: what is read for it is noted, and counts as read all around."""
+
+    __slots__ = ("_around", "_key", "_m", "_node")
+
+    def __init__(self, m: Runs, key: tuple[str, int], node: ir.FuncDef | ir.Lambda) -> None:
+        self._m = m
+        self._key = key
+        self._node = node
+        self._around: Definitions = {}
+
+    def __enter__(self) -> None:
+        if self._m.recalls:
+            self._around = self._m.used
+            self._m.used = self._m.behind[self._key] = {id(self._node): self._node}
+
+    def __exit__(self, *raised: object) -> None:
+        if self._m.recalls:
+            self._around.update(self._m.used)
+            self._m.used = self._around
 
 
 class Runs(Truths):
@@ -36,6 +58,9 @@ class Runs(Truths):
         self.tree = tree
         self.catalogue = catalogue
         self.files: dict[str, PyModule] = {}
+        self.used: Definitions = {}  # what the present model, or the top level under way, has run or read so far
+        self.behind: dict[tuple[str, int], Definitions] = {}  # what remembered facts about functions were read from
+        self.recalls = False  # whether anybody asks for these two
         self.steps = 0
         self.budget = BUDGET
         self.stack: list[int] = []  # ids of the running functions
@@ -174,6 +199,20 @@ class Runs(Truths):
             self.note(reason)
         return super().unknown(reason, taint)
 
+    def use(self, *nodes: ir.FuncDef | ir.Lambda) -> None:
+        """Take notice that the bodies of functions are run or read."""
+        if self.recalls:
+            self.used.update((id(node), node) for node in nodes)
+
+    def learning(self, fact: str, number: int, node: ir.FuncDef | ir.Lambda) -> Learning:
+        """Within: a fact about a definition is found out that will be remembered."""
+        return Learning(self, (fact, number), node)
+
+    def remembered(self, fact: str, number: int) -> None:
+        """Take notice that what was read for a remembered fact counts as read now."""
+        if self.recalls:
+            self.used.update(self.behind.get((fact, number), {}))
+
     def looping(self, number: int, known: bool, by: bool = False) -> Within:
         """Within: the body of a loop; uses in it are lower bounds when its trip count is not known."""
         return Within(self.loops, Loop(number, known, by))
@@ -197,7 +236,9 @@ class Runs(Truths):
 
     def release(self, path: str) -> None:
         """Forget a file; it is run anew when it is next needed. Right only while no other file has looked it up."""
-        self.files.pop(path, None)
+        module = self.files.pop(path, None)
+        for number in () if module is None else module.effects:
+            self.behind.pop(("effects", number), None)
         self._cues.clear()
         self.updating.clear()
 

@@ -38,7 +38,8 @@ def load(m: Interpreter, path: str) -> PyModule | None:
 def _run(m: Interpreter, module: PyModule) -> None:
     from modlint.interpreter.statements import execute
 
-    saved = m.suspend()
+    saved, around = m.suspend(), m.used
+    m.used = module.used
     module.state = "running"
     module.cells["__name__"] = "__module__"
     module.cells["__file__"] = module.path
@@ -57,6 +58,7 @@ def _run(m: Interpreter, module: PyModule) -> None:
     finally:
         module.made = list(m.modules)
         m.resume(saved)
+        m.used = around
     module.state = "ready"
 
 

@@ -222,6 +222,7 @@ def _hands_over(m: Interpreter, obj: ModuleObj, name: str) -> bool:
         return False
     bases = [base for base in getattr(obj.cls, "mro", ()) if isinstance(base, ClassV)]
     methods = [v.node for base in bases for v in base.cells.values() if isinstance(v, FuncV)]
+    m.use(*methods)
     return not any(_speaks_of(node, name) for node in methods)
 
 

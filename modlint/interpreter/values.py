@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from modlint.syntax import ir
 
 Value: TypeAlias = Any  # a constant, a tuple of values, or an instance of a class below
+Definitions: TypeAlias = "dict[int, ir.FuncDef | ir.Lambda]"  # of functions, by identity
 
 PLAIN = "#plain"  # the cell of an enumeration's member that holds the string or number that it also is
 INPUT, RNG, STATE = 1, 2, 4  # what a value depends on: inputs of forward, the RNG, earlier state
@@ -232,7 +233,7 @@ class View:
 class PyModule:
     """A file of the tree as a namespace."""
 
-    __slots__ = ("cells", "effects", "ir", "made", "path", "sites", "stars", "state")
+    __slots__ = ("cells", "effects", "functions", "ir", "made", "path", "sites", "stars", "state", "used")
 
     def __init__(self, path: str, file: ir.FileIR) -> None:
         self.path = path
@@ -243,6 +244,8 @@ class PyModule:
         self.sites: dict[int, Site] = {}
         self.made: list[ModuleObj] = []  # instances that its top level builds
         self.effects: dict[int, Effects] = {}  # of its functions, by the identity of their definitions
+        self.functions: dict[int, list[FuncV]] = {}  # those that its top level makes, by the same
+        self.used: Definitions = {}  # what its top level ran or read
 
 
 class LazyImport:

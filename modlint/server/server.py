@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from modlint.findings import Finding
 
 QUIET_SECONDS = 0.03  # without a change before the text is looked at
+LATER_SECONDS = 0.2  # the same before open files are looked at that depend on it
 IDLE_SECONDS = 5.0  # without a lint before garbage is collected
 
 _WATCHED = ("**/*.py", "**/*.ipynb", "**/pyproject.toml", "**/.gitignore")
@@ -102,6 +103,17 @@ class Server(LanguageServer):
             diagnostics.setdefault(place, []).append(translator.diagnostic(finding))
         return Seen(document, session.name(document.path), findings, diagnostics, translator)
 
+    def dependent(self, path: str, seen: dict[str, Seen]) -> list[str]:
+        """Which of the open documents may depend on the file at `path`."""
+        session = self.session(path)
+        return [
+            uri
+            for uri, other in seen.items()
+            if other.document.path != path
+            and self.session(other.document.path) is session
+            and session.depends(other.document.path, path)
+        ]
+
     def closed(self, path: str) -> None:
         """What is on disk counts again."""
         self.texts.pop(path, None)
@@ -115,12 +127,16 @@ class Server(LanguageServer):
 
     # -- on the client's thread ----------------------------------------------------------------------------------
 
-    def look(self, uri: str, after: float = 0.0) -> None:
-        """Lint a document when it has been left alone for a moment."""
+    def look(self, uri: str, after: float = 0.0, edited: bool = True) -> None:
+        """Lint a document when it has been left alone for a moment. `edited`: it is the one that has changed."""
         document = document_of(self.workspace, uri)
         if document is not None:
             self.stop(document.uri)
-            self.waiting[document.uri] = asyncio.ensure_future(self._look(document.uri, after))
+            self.waiting[document.uri] = asyncio.ensure_future(self._look(document.uri, after, edited))
+
+    def is_waiting(self, uri: str) -> bool:
+        """Whether a document is going to be looked at."""
+        return uri in self.waiting and not self.waiting[uri].done()
 
     def stop(self, uri: str) -> None:
         """Do not publish what is under way for a document."""
@@ -128,7 +144,7 @@ class Server(LanguageServer):
         if task is not None:
             task.cancel()
 
-    async def _look(self, uri: str, after: float) -> None:
+    async def _look(self, uri: str, after: float, edited: bool) -> None:
         if after:
             await asyncio.sleep(after)
         document = document_of(self.workspace, uri)
@@ -142,10 +158,15 @@ class Server(LanguageServer):
         except ModlintError as error:
             self.window_log_message(types.LogMessageParams(types.MessageType.Error, str(error)))
             return
+        before = self.seen.get(uri)
         self.seen[uri] = seen
-        for place, version in document.shown:
-            self.publish(place, seen.diagnostics.get(place, []), version)
+        if edited or before is None or before.diagnostics != seen.diagnostics:
+            for place, version in document.shown:
+                self.publish(place, seen.diagnostics.get(place, []), version)
         self.collect_later(loop)
+        if edited:
+            for other in await loop.run_in_executor(self.worker, self.dependent, document.path, dict(self.seen)):
+                self.look(other, LATER_SECONDS, edited=self.is_waiting(other))
 
     def reconfigured(self, path: str) -> bool:
         """Whether a configuration that may be the file's has come, gone or changed: not every client tells of it."""

@@ -12,6 +12,7 @@ from modlint.linter import Request, find_files, findings_of, sources_of
 from modlint.sources import Mentions, name_of
 from modlint.syntax.files import is_excluded
 from modlint.syntax.text import encoding_of
+from modlint.syntax.units import ANEW
 
 if TYPE_CHECKING:
     from modlint.config import Config
@@ -30,6 +31,8 @@ class Session:
         self._rules = ruleset.load()
         self._selected = self._rules.selected(config.select or None, config.extend_select, config.ignore)
         self._open: dict[str, bytes] = {}
+        self._edited: dict[str, None] = {}  # what the analyst does not know yet
+        self._torn: dict[str, bool] = {}  # what cannot be read now, and whether the analyst was told so
         folder = config.cache_dir or os.path.join(config.root, CACHE_DIR)
         cache = folder if os.path.isdir(folder) else None
         request = Request((path,), config, cache_folder=cache, overlays={path: b""})
@@ -63,19 +66,50 @@ class Session:
         else:
             self._open[name] = data
         self._sources.forget(name)
-        self._mentions.forget(name)
-        self._analyst.forget(name)
+        self._edited[name] = None
 
     def findings(self, path: str) -> tuple[Finding, ...]:
         """What the models of the file give, in the file."""
         if self.config.force_exclude and is_excluded(path, self.config):
             return ()
         name = self.name(path)
-        readable = self._sources.prepare(name) is not None
+        self._catch_up(name)
+        readable = self._sources.representation(name) is not None
         results = [self._analyst.analyse(name)] if readable else []
         found = findings_of(self._sources, [name], results, self.config, self._rules, self._selected)
         self._sources.fresh.clear()  # unsaved text is nothing for the cache
         return found
+
+    def depends(self, path: str, other: str) -> bool:
+        """Whether what was found in one file may have come from another."""
+        return self._analyst.depends(self.name(path), self.name(other))
+
+    def _catch_up(self, name: str) -> None:
+        """Tell the analyst of the edits, before `name` is looked at.
+
+        While that is torn, which it mostly is while it is typed, what was known of it is kept for when it is whole.
+        """
+        for edited in self._edited:
+            self._reread(edited)
+        self._edited.clear()
+        for torn, told in self._torn.items():
+            if torn != name and not told:
+                self._analyst.forget(torn)
+                self._torn[torn] = True
+
+    def _reread(self, name: str) -> None:
+        if name not in self._open:
+            self._torn.pop(name, None)
+            self._mentions.forget(name)
+            self._analyst.forget(name)
+            return
+        change = self._sources.reread(name)
+        now = self._sources.representation(name)
+        self._mentions.renew(name, () if now is None else now.calls)
+        if change is None or now is None:
+            self._torn.setdefault(name, False)
+        else:
+            self._analyst.edited(name, now, ANEW if self._torn.pop(name, False) else change)
 
 
 def _encoded(text: str) -> bytes:

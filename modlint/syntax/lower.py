@@ -272,12 +272,16 @@ class Lowerer:
         return ir.FuncDef(node.name.value, params, body, decorators, generator, n)
 
     def class_(self, node: cst.ClassDef) -> ir.ClassDef:
+        return self.class_head(node)._replace(body=self.block(node.body))
+
+    def class_head(self, node: cst.ClassDef) -> ir.ClassDef:
+        """A class without its body."""
         n = self.number(node)
         decorators = tuple(self.expr(d.decorator) for d in node.decorators)
         self.quiet = True
         bases = self.args(node.bases) + self.args(node.keywords)
         self.quiet = False
-        return ir.ClassDef(node.name.value, bases, self.block(node.body), decorators, n)
+        return ir.ClassDef(node.name.value, bases, (), decorators, n)
 
     # -- statements ----------------------------------------------------------------------------------------------
 

@@ -2,19 +2,22 @@
 
 A piece starts where a line starts with `def`, `class`, `async` or a decorator. Whether such a line is code or stands in
 a string need not be known: a piece that ends inside of a string, a bracket or a statement cannot be parsed on its own,
-and then the file is parsed as a whole. So the result is always that of `parse_source`.
+and then the file is parsed as one piece. So the result is always that of `parse_source`, but for its numbers: see
+`units`.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modlint.syntax.ir import FileIR
-from modlint.syntax.source import SourceError, Span, deep_recursion, locate, parse_module, parse_source
+from modlint.syntax.lower import Lowerer
+from modlint.syntax.source import SourceError, Span, deep_recursion, fault, locate, parse_module
 from modlint.syntax.text import encoding_of
+from modlint.syntax.units import ANEW, ENDLESS, Change, Unit, fitted, following, lowered, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,69 +32,176 @@ _CONTINUED = (b"\\\n", b"\\\r\n")
 
 @dataclass(slots=True)
 class _Piece:
-    """A part of the text; where its numbers and its rows begin in the file."""
+    """A part of the text, what it is lowered to and which names it has; `row` is where it begins in the file."""
 
     text: bytes
-    module: libcst.Module
-    number: int = 0
+    units: list[Unit]
+    mentions: frozenset[str]
+    calls: frozenset[str]
     row: int = 0
+    spans: dict[int, Span] = field(default_factory=dict)  # that were asked for, with rows from the start of the piece
+
+    def located(self, numbers: list[int]) -> dict[int, Span]:
+        """Where numbered nodes stand in the piece, which is parsed again when something new is asked for."""
+        missing = [number for number in numbers if number not in self.spans]
+        if missing:
+            starts, moves, dense = [], [], 0  # `locate` counts densely
+            for unit in self.units:
+                starts.append(unit.start)
+                moves.append(dense - unit.start)
+                dense += unit.span
+            moved = {number: number + moves[bisect_right(starts, number) - 1] for number in missing}
+            found = locate(self.text, moved.values())
+            self.spans.update((number, found[there]) for number, there in moved.items())
+        return {number: self.spans[number] for number in numbers}
 
 
 class PieceParser:
-    """The pieces of the last text of one file."""
+    """The pieces of the last text of one file that could be parsed."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, libcst.Module] = {}
-        self._data = b""
+        self.ir: FileIR | None = None
+        self._path = ""
         self._pieces: list[_Piece] = []
+        self._torn: bytes | None = None  # a piece that is none on its own, while the file can be parsed as a whole
 
-    def parse(self, path: str, data: bytes) -> FileIR:
-        """The same as `parse_source(path, data)`. Raises SourceError."""
-        self._data = data
-        try:
-            self._pieces = self._parsed(path, data)
-        except SourceError:
-            self._pieces = []
-            return parse_source(path, data)
-        return self._lowered(path)
+    def parse(self, path: str, data: bytes) -> Change:
+        """Read the text, and say what is new in it; `ir` is then what it means. Raises SourceError."""
+        self._path = path
+        texts = list(pieces_of(data)) if encoding_of(data) in {"utf-8", "utf-8-sig"} else [data]
+        with deep_recursion(path):
+            change = self._parsed_whole(data) if self._torn in texts else self._parsed_in_pieces(texts, data)
+        row = 0
+        for piece in self._pieces:
+            piece.row = row
+            row += piece.text.count(b"\n")
+        return change
 
-    def locate(self, data: bytes, numbers: Iterable[int]) -> dict[int, Span]:
-        """The same as `source.locate(data, numbers)`."""
-        if data != self._data or not self._pieces:
-            return locate(data, numbers)
-        starts = [piece.number for piece in self._pieces]
+    def locate(self, numbers: Iterable[int]) -> dict[int, Span]:
+        """Where numbered nodes stand in the text that was parsed last."""
+        pieces = [piece for piece in self._pieces if piece.units]
+        starts = [piece.units[0].start for piece in pieces]
         wanted: dict[int, list[int]] = {}
         for number in numbers:
             wanted.setdefault(bisect_right(starts, number) - 1, []).append(number)
         spans = {}
         for index, inside in wanted.items():
-            piece = self._pieces[index]
-            found = locate(piece.text, [number - piece.number for number in inside])
-            for number, span in found.items():
-                rows = {"row": span.row + piece.row, "end_row": span.end_row + piece.row}
-                spans[number + piece.number] = span._replace(**rows)
+            piece = pieces[index]
+            for number, span in piece.located(inside).items():
+                spans[number] = span._replace(row=span.row + piece.row, end_row=span.end_row + piece.row)
         return spans
 
-    def _parsed(self, path: str, data: bytes) -> list[_Piece]:
-        if encoding_of(data) not in {"utf-8", "utf-8-sig"}:
-            raise SourceError("pieces are read as UTF-8", path)
-        with deep_recursion(path):
-            pieces = [_Piece(text, self._known.get(text) or parse_module(path, text)) for text in pieces_of(data)]
-        self._known = {piece.text: piece.module for piece in pieces}
-        return pieces
+    def _parsed_in_pieces(self, texts: list[bytes], data: bytes) -> Change:
+        try:
+            change = self._parsed(texts)
+        except _TornError as torn:
+            if torn.surely and (found := fault(self._path, data)) is not None:
+                raise found from None
+            change = self._parsed_whole(data)
+            self._torn = torn.text
+        else:
+            self._torn = None
+        return change
 
-    def _lowered(self, path: str) -> FileIR:
-        from modlint.syntax.lower import Lowerer
+    def _parsed_whole(self, data: bytes) -> Change:
+        try:
+            return self._parsed([data])
+        except _TornError as torn:
+            raise torn.why from None
 
+    def _parsed(self, texts: list[bytes]) -> Change:
+        """Parse what is new between the pieces that are as before at the start and at the end. Raises _TornError."""
+        old = self._pieces
+        head = _alike(old, texts)
+        tail = _alike(old[head:][::-1], texts[head:][::-1])
+        gone, after = old[head : len(old) - tail], old[len(old) - tail :]
+        new = [(text, self._module(text)) for text in texts[head : len(texts) - tail]]
+        end = _first(after, ENDLESS)
+        found = _changed(new, gone, end) or _placed(new, _free(old[:head], gone, end), end)
+        if found is None:
+            self._pieces, self.ir = [], None
+            return self._parsed(texts)
+        made, change = found
+        self._pieces = [*old[:head], *made, *after]
+        if gone or made or self.ir is None:
+            self.ir = self._together(gone, made)
+        return change if old else ANEW
+
+    def _module(self, text: bytes) -> libcst.Module:
+        try:
+            return parse_module(self._path, text)
+        except SourceError as error:
+            raise _TornError(text, error) from None
+
+    def _together(self, gone: list[_Piece], made: list[_Piece]) -> FileIR:
+        body = tuple(statement for piece in self._pieces for statement in statements(piece.units))
+        if self.ir is not None and _names(gone) == _names(made):
+            return self.ir._replace(body=body)
+        return FileIR(self._path, body, *(dict.fromkeys(sorted(names)) for names in _names(self._pieces)))
+
+
+class _TornError(Exception):
+    """A piece cannot be parsed. `surely`: nor can the file, as what stops the parser is not that the piece ends."""
+
+    def __init__(self, text: bytes, why: SourceError) -> None:
+        super().__init__(why)
+        self.text = text
+        self.why = why
+        self.surely = 0 < why.stopped <= text.rstrip().count(b"\n")
+
+
+def _changed(
+    new: list[tuple[bytes, libcst.Module]], gone: list[_Piece], end: int
+) -> tuple[list[_Piece], Change] | None:
+    """Pieces in the place of others that differ in bodies of functions alone; else None."""
+    if len(new) != len(gone):
+        return None
+    made = []
+    functions: list[tuple[ir.FuncDef, ir.FuncDef]] = []
+    for index, (text, module) in enumerate(new):
         lowerer = Lowerer()
-        body: list[ir.Stmt] = []
-        row = 0
-        with deep_recursion(path):
-            for piece in self._pieces:
-                piece.number, piece.row = lowerer.count, row
-                body += lowerer.statements(piece.module.body)
-                row += piece.text.count(b"\n")
-        return FileIR(path, tuple(body), dict.fromkeys(sorted(lowerer.mentions)), dict.fromkeys(sorted(lowerer.calls)))
+        found = fitted(lowerer, module, gone[index].units, _first(gone[index + 1 :], end))
+        if found is None:
+            return None
+        made.append(_Piece(text, found[0], frozenset(lowerer.mentions), frozenset(lowerer.calls)))
+        functions += found[1].functions
+    return made, Change(False, tuple(functions))
+
+
+def _placed(new: list[tuple[bytes, libcst.Module]], start: int, end: int) -> tuple[list[_Piece], Change] | None:
+    """Pieces under numbers from `start`; None where those before `end` do not suffice."""
+    made = []
+    for text, module in new:
+        lowerer = Lowerer()
+        units = lowered(lowerer, module, start, end)
+        if units is None:
+            return None
+        start = following(units[-1], end) if units else start
+        made.append(_Piece(text, units, frozenset(lowerer.mentions), frozenset(lowerer.calls)))
+    return made, ANEW
+
+
+def _first(pieces: list[_Piece], otherwise: int) -> int:
+    """The first number of pieces."""
+    return next((piece.units[0].start for piece in pieces if piece.units), otherwise)
+
+
+def _free(before: list[_Piece], gone: list[_Piece], end: int) -> int:
+    """The first number that what comes after some pieces, in the place of others, may have."""
+    last = next((piece.units[-1] for piece in reversed(before) if piece.units), None)
+    return _first(gone, 0 if last is None else min(last.end + last.span, end))
+
+
+def _alike(pieces: list[_Piece], texts: list[bytes]) -> int:
+    """How many pieces at the start are as before."""
+    pairs = enumerate(zip(pieces, texts, strict=False))
+    return next((index for index, (piece, text) in pairs if piece.text != text), min(len(pieces), len(texts)))
+
+
+def _names(pieces: list[_Piece]) -> tuple[frozenset[str], frozenset[str]]:
+    """The names that pieces mention, and those that they call."""
+    nothing = frozenset[str]()
+    return nothing.union(*(p.mentions for p in pieces)), nothing.union(*(p.calls for p in pieces))
 
 
 def pieces_of(data: bytes) -> Iterator[bytes]:

@@ -55,12 +55,16 @@ _WORDS = frozenset({"and", "or", "not", "lambda", "if", "await", "in", "is"})
 
 
 class SourceError(ModlintError):
-    """A file that cannot be decoded or parsed. `line` and `column` (from 1) say where."""
+    """A file that cannot be decoded or parsed. `line` and `column` (from 1) say where.
 
-    def __init__(self, message: str, path: str, line: int = 1, column: int = 1) -> None:
+    `stopped` is the line that the parser could not get past, where it got that far.
+    """
+
+    def __init__(self, message: str, path: str, line: int = 1, column: int = 1, stopped: int = 0) -> None:
         super().__init__(message, file=path, line=line)
         self.line = line
         self.column = column
+        self.stopped = stopped
 
 
 class Span(NamedTuple):
@@ -127,6 +131,27 @@ def parse_module(path: str, data: bytes) -> libcst.Module:
     """The syntax tree. Raises SourceError."""
     import libcst
 
+    _refuse(path, data)
+    try:
+        return libcst.parse_module(data)
+    except libcst.ParserSyntaxError as error:
+        raise _syntax_error(path, data, error.message) from None
+    except (UnicodeDecodeError, LookupError, SyntaxError) as error:
+        raise _undecoded(path, data, error) from None
+
+
+def fault(path: str, data: bytes) -> SourceError | None:
+    """What `parse_module` says of source that libcst is known to refuse; None where Python takes it. Far quicker."""
+    try:
+        _refuse(path, data)
+    except SourceError as error:
+        return error
+    found = _syntax_error(path, data, "")
+    return None if found.message == _said("") else found
+
+
+def _refuse(path: str, data: bytes) -> None:
+    """Raise SourceError for what libcst must not be given."""
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
         raise SourceError("contains a NUL byte; is it a Python file?", path, line)
@@ -141,30 +166,28 @@ def parse_module(path: str, data: bytes) -> libcst.Module:
     line = _ladder(data)
     if line:
         raise SourceError(f"nested too deeply to analyse: over {_RUNGS} elif in a row; use a table", path, line)
-    try:
-        return libcst.parse_module(data)
-    except libcst.ParserSyntaxError as error:
-        raise _syntax_error(path, data, error.message) from None
-    except (UnicodeDecodeError, LookupError, SyntaxError) as error:
-        raise _undecoded(path, data, error) from None
+
+
+def _said(said: str) -> str:
+    return f"cannot be parsed: {said}"
 
 
 def _syntax_error(path: str, data: bytes, said: str) -> SourceError:
     """What Python says of the source and where, as it tells more than libcst does; else what libcst `said`."""
+    place = _PLACE.match(said)
+    stopped = 0 if place is None else int(place[1])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ast.parse(data)
     except SyntaxError as error:
         line = min(error.lineno or 1, data.count(b"\n") + 1)
-        return SourceError(f"cannot be parsed: {error.msg}", path, line, max(error.offset or 1, 1))
+        return SourceError(_said(error.msg), path, line, max(error.offset or 1, 1), stopped)
     except (ValueError, RecursionError, MemoryError):
         pass
-    place = _PLACE.match(said)
     if place is None:
-        return SourceError(f"cannot be parsed: {said}", path)
-    line, column = int(place[1]), max(int(place[2]), 1)
-    return SourceError(f"cannot be parsed: {said[place.end() :]}", path, line, column)
+        return SourceError(_said(said), path)
+    return SourceError(_said(said[place.end() :]), path, stopped, max(int(place[2]), 1), stopped)
 
 
 def _undecoded(path: str, data: bytes, error: Exception) -> SourceError:

@@ -187,6 +187,28 @@ async def test_another_file_s_unsaved_text_counts(client: LanguageClient, projec
 
 
 @pytest.mark.asyncio
+async def test_open_files_that_import_the_edited_one_are_looked_at_again(client: LanguageClient, project: Path) -> None:
+    plain = "import torch.nn as nn\n\n\ndef norm():\n    return nn.Identity()\n"
+    (project / "parts.py").write_text(plain)
+    using = NOISY.replace("nn.BatchNorm2d(8)", "norm()").replace("nn\n", "nn\nfrom parts import norm\n", 1)
+    net, parts = Editor(client, project / "net.py"), Editor(client, project / "parts.py")
+    net.open(using)
+    assert await net.published() == []
+    parts.open(plain)
+    assert await parts.published() == []
+    for text, codes in (
+        (plain.replace("Identity()", "BatchNorm2d(8)"), ["ML101"]),
+        (plain, []),
+        (plain.replace("Identity()", "BatchNorm2d(8)"), ["ML101"]),
+        (plain + "x = (", []),  # what cannot be read is not known
+        (plain.replace("Identity()", "BatchNorm2d(16)"), ["ML101"]),
+    ):
+        parts.change(text)
+        await parts.published()
+        assert [d.code for d in await net.published()] == codes
+
+
+@pytest.mark.asyncio
 async def test_a_mistake_in_the_configuration_is_logged(client: LanguageClient, project: Path) -> None:
     (project / "pyproject.toml").write_text("[tool.modlint]\nslect = []\n")
     Editor(client, project / "net.py").open(NOISY)

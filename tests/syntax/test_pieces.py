@@ -1,4 +1,7 @@
-"""A file parsed in pieces is the file parsed as a whole, whatever was edited, and positions are those of the file."""
+"""A file parsed in pieces is the file parsed as a whole, whatever was edited, and positions are those of the file.
+
+Numbers of the one are not those of the other, but come in the same order: both are compared by the ranks of theirs.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modlint.syntax import pieces
+from modlint.syntax import ir, pieces
 from modlint.syntax.pieces import PieceParser, pieces_of
 from modlint.syntax.source import SourceError, locate, parse_source
+from modlint.syntax.units import Change
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [file.read_bytes() for file in sorted((ROOT / "rules").glob("*/*.py"))]
@@ -40,18 +44,54 @@ async def h():
 '''
 
 
+def numbers_in(node: object) -> set[int]:
+    if not isinstance(node, tuple):
+        return set()
+    own = {node.n} if hasattr(node, "n") and node.n >= 0 else set()
+    return own.union(*map(numbers_in, node))
+
+
+def ranked(node: object, ranks: dict[int, int]) -> object:
+    """The representation, with the types that `==` does not look at, and numbers by rank."""
+    if not isinstance(node, tuple):
+        return type(node).__name__, repr(node)
+    fields = getattr(node, "_fields", [""] * len(node))
+    parts = (
+        ranks.get(part, part) if name == "n" else ranked(part, ranks) for name, part in zip(fields, node, strict=True)
+    )
+    return type(node).__name__, *parts
+
+
+def comparable(file: ir.FileIR) -> object:
+    ranks = {number: rank for rank, number in enumerate(sorted(numbers_in(file.body)))}
+    return ranked(file.body, ranks), list(file.mentions), list(file.calls)
+
+
 def parsed(data: bytes) -> object:
     try:
-        return parse_source("x.py", data)
+        return comparable(parse_source("x.py", data))
     except SourceError as error:
-        return str(error)
+        return str(error), error.line, error.column
 
 
 def in_pieces(parser: PieceParser, data: bytes) -> object:
     try:
-        return parser.parse("x.py", data)
+        parser.parse("x.py", data)
     except SourceError as error:
-        return str(error)
+        return str(error), error.line, error.column
+    assert parser.ir is not None
+    return comparable(parser.ir)
+
+
+def functions_of(block: ir.Block) -> dict[int, ir.FuncDef]:
+    """The functions at the margin and in classes there, by their numbers."""
+    found = {}
+    for statement in block:
+        if isinstance(statement, ir.FuncDef):
+            found[statement.n] = statement
+        elif isinstance(statement, ir.ClassDef):
+            found.update({member.n: member for member in statement.body if isinstance(member, ir.FuncDef)})
+    return found
 
 
 def test_a_piece_begins_at_a_definition_with_its_decorators() -> None:
@@ -68,19 +108,17 @@ def test_positions_are_those_of_the_whole_file() -> None:
     for data in (MODULE, b"\xef\xbb\xbf" + MODULE, MODULE.replace(b"\n", b"\r\n")):
         parser = PieceParser()
         parser.parse("x.py", data)
-        numbers = range(sum(1 for _ in locate_all(data)))
-        assert len(numbers) > 10
-        assert parser.locate(data, numbers) == locate(data, numbers)
-        assert parser.locate(SOURCES[0], [3]) == locate(SOURCES[0], [3])  # another text than the one it knows
+        assert_located(parser, data)
+        parser.parse("x.py", b"# one more line\n" + data.removeprefix(b"\xef\xbb\xbf"))
+        assert_located(parser, b"# one more line\n" + data.removeprefix(b"\xef\xbb\xbf"))
 
 
-def locate_all(data: bytes) -> range:
-    from modlint.syntax.lower import Lowerer
-    from modlint.syntax.source import parse_module
-
-    lowerer = Lowerer()
-    lowerer.statements(parse_module("x.py", data).body)
-    return range(lowerer.count)
+def assert_located(parser: PieceParser, data: bytes) -> None:
+    assert parser.ir is not None
+    ours, theirs = (sorted(numbers_in(file.body)) for file in (parser.ir, parse_source("x.py", data)))
+    there = locate(data, theirs)
+    assert list(parser.locate(ours).values()) or not ours
+    assert [parser.locate([number])[number] for number in ours] == [there[number] for number in theirs]
 
 
 def test_only_what_changed_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +128,7 @@ def test_only_what_changed_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     real = pieces.parse_module
     monkeypatch.setattr(pieces, "parse_module", lambda path, text: texts.append(text) or real(path, text))
     changed = MODULE.replace(b"x = 1", b"x = 2")
-    assert parser.parse("x.py", changed) == parse_source("x.py", changed)
+    assert in_pieces(parser, changed) == parsed(changed)
     assert [text.split(b"\n")[0] for text in texts] == [b"@decorated("]
 
 
@@ -119,6 +157,46 @@ def test_only_what_changed_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_pieces_that_cannot_stand_alone(data: bytes) -> None:
     assert in_pieces(PieceParser(), data) == parsed(data)
+
+
+def test_what_an_edit_leaves_as_it_was_is_the_same_object() -> None:
+    parser = PieceParser()
+    assert parser.parse("x.py", MODULE).anew
+    assert parser.ir is not None
+    before = functions_of(parser.ir.body)
+    assert parser.parse("x.py", b"# moves all\n" + MODULE) == Change()
+    assert {n: id(f) for n, f in functions_of(parser.ir.body).items()} == {n: id(f) for n, f in before.items()}
+    change = parser.parse("x.py", MODULE.replace(b"return self.x", b"return self.x + self.y[0]"))
+    ((old, new),) = change.functions
+    after = functions_of(parser.ir.body)
+    assert not change.anew and old is before[old.n] and new is after[new.n] and old.n == new.n
+    assert [after[n] is before[n] for n in before if n != old.n] == [True, True]
+    ((_, again),) = parser.parse("x.py", MODULE).functions
+    assert again is old, "an edit that is taken back is the version from before"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(b"return self.x", b"raise self.x", id="a statement of another kind with the same parts"),
+        pytest.param(b"return self.x", b"return 1", id="a constant"),
+        pytest.param(b"x = 1", b"x = True", id="True for 1, which are equal"),
+        pytest.param(b"x = 1", b"x = 1.0", id="1.0 for 1"),
+        pytest.param(b"def f(self)", b"def f(self, y=1)", id="a parameter"),
+        pytest.param(b"class A(B)", b"class A(C)", id="a base"),
+        pytest.param(b"await g(3)", b"yield g(3)", id="a generator"),
+        pytest.param(b"@again", b"@other", id="a decorator"),
+        pytest.param(b"    x = 1\n", b"", id="a statement less"),
+        pytest.param(b"y = g(1)", b"y = g(2)", id="a statement at the margin"),
+    ],
+)
+def test_nothing_that_means_something_is_taken_for_the_same(before: bytes, after: bytes) -> None:
+    parser = PieceParser()
+    parser.parse("x.py", MODULE)
+    assert before in MODULE
+    change = parser.parse("x.py", MODULE.replace(before, after))
+    assert change.anew or change.functions
+    assert in_pieces(parser, MODULE.replace(before, after)) == parsed(MODULE.replace(before, after))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -154,4 +232,7 @@ def test_any_edits(source: bytes, edits: list[tuple[float, int, bytes]]) -> None
     for share, removed, put in edits:
         at = int(len(source) * share)
         source = source[:at] + put + source[at + removed :]
-        assert in_pieces(parser, source) == parsed(source)
+        result = in_pieces(parser, source)
+        assert result == parsed(source)
+        if parser.ir is not None and result == comparable(parser.ir):
+            assert_located(parser, source)
