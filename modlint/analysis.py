@@ -19,7 +19,7 @@ from modlint.sources import Mentions, Setup, Sources
 from modlint.syntax.tree import SourceTree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from modlint.catalogue import Catalogue
     from modlint.graph import Place
@@ -107,11 +107,17 @@ class _Recorder(SourceTree):
                 self._askers[found] += 1
         return found
 
-    def forget(self, file: str) -> bool:
-        """Load a file anew when it is next asked for. Says whether no other file has looked it up."""
-        self._drop(file)
+    def forget(self, file: str) -> None:
+        """Load a file anew when it is next asked for."""
+        self.reset(file)
+        self._files.pop(file, None)
         self._isfile.pop(file, None)
-        return not self._askers[file]
+
+    def reset(self, file: str) -> list[str]:
+        """Forget what a file has looked up, because it is run anew: it is given back."""
+        reached = list(self._reached.pop(file, ()))
+        self._askers.subtract(reached)
+        return reached
 
     def exchange(self, file: str, now: FileIR) -> None:
         """Take another version of a file that looks up the same files."""
@@ -126,14 +132,9 @@ class _Recorder(SourceTree):
             name = front.pop()
             if not self._askers[name]:
                 released.append(name)
-                front += [other for other in self._drop(name) if other in done]
+                self._files.pop(name, None)
+                front += [other for other in self.reset(name) if other in done]
         return released
-
-    def _drop(self, file: str) -> list[str]:
-        self._files.pop(file, None)
-        reached = list(self._reached.pop(file, ()))
-        self._askers.subtract(reached)
-        return reached
 
     def start_anew(self) -> None:
         """Let go of every file. Where they are stays known."""
@@ -148,13 +149,25 @@ class _Recorder(SourceTree):
 
     def behind(self, file: str) -> list[str]:
         """Every file that the models of `file` may depend on, itself among them."""
-        seen = {file}
-        front = [file]
-        while front:
-            new = self._reached.get(front.pop(), {}).keys() - seen
-            seen |= new
-            front.extend(new)
-        return sorted(seen)
+        return sorted(_reachable(file, self._reached))
+
+    def before(self, file: str) -> list[str]:
+        """Every file that may depend on `file`, itself among them."""
+        askers: dict[str, dict[str, None]] = {}
+        for asker, found in self._reached.items():
+            for name in found:
+                askers.setdefault(name, {})[asker] = None
+        return sorted(_reachable(file, askers))
+
+
+def _reachable(file: str, steps: Mapping[str, Mapping[str, None]]) -> set[str]:
+    seen = {file}
+    front = [file]
+    while front:
+        new = steps.get(front.pop(), {}).keys() - seen
+        seen |= new
+        front.extend(new)
+    return seen
 
 
 class Analyst:
@@ -174,12 +187,14 @@ class Analyst:
         self._marked: dict[str, bool] = {}
 
     def forget(self, file: str) -> None:
-        """Take notice that a file has changed. When others have looked it up, everything is interpreted anew."""
-        self._marked.pop(file, None)
-        if self._tree.forget(file) and self._analysis is not None:
-            self._analysis.forget(file)
-        else:
+        """Take notice that a file has changed: it and all that have looked it up are interpreted anew."""
+        files = self._tree.before(file)
+        if self._analysis is not None and not self._analysis.forget_all(files):
             self._analysis = None
+        for name in files:
+            self._tree.reset(name)
+        self._marked.pop(file, None)
+        self._tree.forget(file)
 
     def edited(self, file: str, now: FileIR, change: Change) -> None:
         """Take notice that a file has been edited, which may leave most of what is known as it is."""

@@ -107,11 +107,12 @@ class Interpreter(Placements):
         """Whether some method of the class decides by `training` what it does."""
         if not isinstance(cls, ClassV):
             return False
-        methods = [v for base in cls.mro if isinstance(base, ClassV) for v in base.cells.values()]
-        nodes = [v.node for v in methods if isinstance(v, FuncV) and v.name not in {"__init__", "train", "eval"}]
-        self.use(*nodes)
-        if cls.id not in self.evaluated:
-            self.evaluated[cls.id] = any(_mentions_training(node) for node in nodes)
+        if self.recalls or cls.id not in self.evaluated:
+            methods = [v for base in cls.mro if isinstance(base, ClassV) for v in base.cells.values()]
+            nodes = [v.node for v in methods if isinstance(v, FuncV) and v.name not in {"__init__", "train", "eval"}]
+            self.use(*nodes)
+            if cls.id not in self.evaluated:
+                self.evaluated[cls.id] = any(_mentions_training(node) for node in nodes)
         return self.evaluated[cls.id]
 
     def keeps(self, obj: ModuleObj, name: str) -> None:

@@ -37,7 +37,7 @@ from modlint.syntax import ir
 from modlint.syntax.source import room_for_recursion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from modlint.catalogue import Catalogue
     from modlint.interpreter.recall import Key, Pairs
@@ -125,8 +125,16 @@ class Analysis:
     def forget(self, path: str) -> None:
         """Run a file anew when it is next needed. Right only while no other file has looked it up."""
         self._m.release(path)
-        if self._recall is not None:
+
+    def forget_all(self, paths: Collection[str]) -> bool:
+        """Run files anew, all that have looked up one of them among them. False where all files have to be run anew."""
+        self._m.begin(self._budget)
+        if self._recall is None or not self._recall.take_back(paths):
+            return False
+        for path in paths:
+            self._m.release(path)
             self._recall.forget(path)
+        return True
 
     def imports_alike(self, path: str, file: ir.FileIR) -> bool:
         """Whether a version of a file imports the same, and runs the same imports for what they do."""

@@ -11,10 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from modlint.interpreter.values import MISSING
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.models import ModelResult
@@ -63,6 +64,25 @@ class Recall:
     def forget(self, path: str) -> None:
         """Forget the models of a file."""
         self._entries.pop(path, None)
+
+    def take_back(self, paths: Collection[str]) -> bool:
+        """Undo what the top levels of files wrote to what stays; False where others have written there since.
+
+        It is for all files that may hold something of one of them.
+        """
+        files = self._m.files
+        gone = {id(module.cells) for path, module in files.items() if path in paths}
+        for path in reversed([path for path in files if path in paths]):
+            for cells, key, before, after in reversed(files[path].wrote):
+                if id(cells) in gone:
+                    continue
+                if cells.get(key, MISSING) is not after:
+                    return False
+                if before is MISSING:
+                    cells.pop(key, None)
+                else:
+                    cells[key] = before
+        return True
 
     def exchange(self, path: str, file: ir.FileIR, pairs: Pairs) -> bool:
         """Take other bodies for functions of a file; False, nothing being done, where some top level has used one."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.machine import Dead, GiveUp
-from modlint.interpreter.values import ExtV, LazyImport, ListObj, PyModule, Value
+from modlint.interpreter.values import MISSING, ExtV, LazyImport, ListObj, PyModule, Value
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
@@ -57,9 +57,21 @@ def _run(m: Interpreter, module: PyModule) -> None:
         m.note(str(reason))
     finally:
         module.made = list(m.modules)
+        if m.recalls:
+            module.wrote = written(m.journal)
         m.resume(saved)
         m.used = around
     module.state = "ready"
+    if m.recalls:
+        m.files[module.path] = m.files.pop(module.path)  # in the order in which they became ready
+
+
+def written(journal: list[tuple[dict[Any, Any], Any, Value]]) -> list[tuple[dict[Any, Any], Any, Value, Value]]:
+    """What a journal says was written: each cell once, with the value before the first write and after the last."""
+    first: dict[tuple[int, Any], tuple[dict[Any, Any], Any, Value]] = {}
+    for cells, key, old in journal:
+        first.setdefault((id(cells), key), (cells, key, old))
+    return [(cells, key, old, cells.get(key, MISSING)) for cells, key, old in first.values()]
 
 
 def _run_for_effect(m: Interpreter, statement: ir.Stmt, module: PyModule) -> None:

@@ -233,7 +233,7 @@ class View:
 class PyModule:
     """A file of the tree as a namespace."""
 
-    __slots__ = ("cells", "effects", "functions", "ir", "made", "path", "sites", "stars", "state", "used")
+    __slots__ = ("cells", "effects", "functions", "ir", "made", "path", "sites", "stars", "state", "used", "wrote")
 
     def __init__(self, path: str, file: ir.FileIR) -> None:
         self.path = path
@@ -246,6 +246,7 @@ class PyModule:
         self.effects: dict[int, Effects] = {}  # of its functions, by the identity of their definitions
         self.functions: dict[int, list[FuncV]] = {}  # those that its top level makes, by the same
         self.used: Definitions = {}  # what its top level ran or read
+        self.wrote: list[tuple[dict[Any, Any], Any, Value, Value]] = []  # and what it wrote: before and after
 
 
 class LazyImport:
