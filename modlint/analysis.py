@@ -118,9 +118,9 @@ class Analyst:
             self._analysis = None
             self.forget(file)
 
-    def depends(self, file: str, other: str) -> bool:
-        """Whether what is known of a file may have come from another."""
-        return other in self._tree.behind(file)
+    def behind(self, file: str) -> list[str]:
+        """The files from which what is known of a file may have come."""
+        return self._tree.behind(file)
 
     def analyse(self, file: str) -> FileResult:
         """Every model of one file, judged. A fault of modlint's own is kept as `fault`; the other files go on."""

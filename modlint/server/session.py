@@ -32,6 +32,7 @@ class Session:
         self._selected = self._rules.selected(config.select or None, config.extend_select, config.ignore)
         self._open: dict[str, bytes] = {}
         self._edited: dict[str, None] = {}  # what the analyst does not know yet
+        self._behind: dict[str, list[str]] = {}  # what was last found in a file may have come from these
         self._torn: dict[str, bool] = {}  # what cannot be read now, and whether the analyst was told so
         folder = config.cache_dir or os.path.join(config.root, CACHE_DIR)
         cache = folder if os.path.isdir(folder) else None
@@ -76,13 +77,14 @@ class Session:
         self._catch_up(name)
         readable = self._sources.representation(name) is not None
         results = [self._analyst.analyse(name)] if readable else []
+        self._behind[name] = self._analyst.behind(name)
         found = findings_of(self._sources, [name], results, self.config, self._rules, self._selected)
         self._sources.fresh.clear()  # unsaved text is nothing for the cache
         return found
 
     def depends(self, path: str, other: str) -> bool:
         """Whether what was found in one file may have come from another."""
-        return self._analyst.depends(self.name(path), self.name(other))
+        return self.name(other) in self._behind.get(self.name(path), ())
 
     def _catch_up(self, name: str) -> None:
         """Tell the analyst of the edits, before `name` is looked at.

@@ -189,6 +189,16 @@ def test_a_file_that_is_torn_is_unknown_to_those_that_import_it(project: Project
     assert project.codes("net") == ["ML001", "ML101", "ML101"]
 
 
+def test_who_depends_on_whom(project: Project) -> None:
+    net, parts = (str(project.root / f"{name}.py") for name in ("net", "parts"))
+    project.edit("net", NET)
+    project.findings("net")
+    for text in (PARTS, PARTS + "x = (", PARTS + "x = 1", PARTS + "y = 1"):
+        project.edit("parts", text)
+        project.findings("parts")
+        assert project.session.depends(net, parts) and not project.session.depends(parts, net)
+
+
 def test_an_import_that_is_run_for_what_it_does_and_then_mentioned(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("")
     project = Project(
