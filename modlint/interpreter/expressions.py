@@ -1,8 +1,7 @@
-"""Transfer functions of expressions, and assignment to targets."""
+"""Transfer functions of expressions. Comprehensions and the targets of assignments have files of their own."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter import enums
@@ -10,13 +9,10 @@ from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.operators import binary, compare, negate
 from modlint.interpreter.placements import NOWHERE
 from modlint.interpreter.values import (
-    MISSING,
     CallArgs,
     Choice,
-    Delayed,
     DictObj,
     ExtV,
-    IterObj,
     LazyImport,
     ListObj,
     ModuleObj,
@@ -207,117 +203,7 @@ def _lambda(m: Interpreter, e: ir.Lambda, frame: Frame) -> Value:
 
 
 def _comp(m: Interpreter, e: ir.Comp, frame: Frame) -> Value:
-    source = evaluate(m, e.fors[0].iter, frame)
-    if e.kind != "gen" or m.run is None:
-        return _comp_of(m, e, source, frame)
-    made = m.new_iter(())
-    one_by_one = len(e.fors) == 1 and not e.fors[0].ifs
-    made.start = partial(_each_when_drawn if one_by_one else _all_when_drawn, m, e, source, frame, made)
-    return made
-
-
-def _all_when_drawn(m: Interpreter, e: ir.Comp, source: Value, frame: Frame, made: IterObj) -> tuple[Value, ...]:
-    """The items of a generator expression in forward, all of them computed once the first is drawn."""
-    now = _comp_of(m, e, source, frame)
-    if m.is_assumed(now):
-        made.assumed = m.configures(now)
-    return iterate(m, now)
-
-
-def _each_when_drawn(m: Interpreter, e: ir.Comp, source: Value, frame: Frame, made: IterObj) -> tuple[Value, ...]:
-    """The items of a generator expression in forward, each of them computed when it is drawn."""
-    items, known = m.items(source)
-    number, by = m.fresh(), m.configures(source)
-    if not known:
-        made.assumed = by
-
-    def make(index: int) -> Value:
-        inner = m.comprehension_frame(frame)
-        with m.looping(number, known, by) as loop:
-            loop.round = index
-            assign(m, e.fors[0].target, items[index], inner, e.fors[0].iter)
-            value = evaluate(m, e.value, inner)
-            m.place(value, e.value, inner)
-            return value
-
-    return tuple(Delayed(partial(make, index)) for index in range(len(items)))
-
-
-def _comp_of(m: Interpreter, e: ir.Comp, source: Value, frame: Frame) -> Value:
-    inner = m.comprehension_frame(frame)
-    found: list[Value] = []
-    keys: list[Value] = []
-    unsure: list[bool] = []  # for each iterable of unknown length: whether constructor arguments decide it
-
-    def emit() -> None:
-        if e.key is not None:
-            keys.append(m.key_of(evaluate(m, e.key, inner)))
-        value = evaluate(m, e.value, inner)
-        m.place(value, e.value, inner)
-        found.append(value)
-
-    _comp_for(m, e.fors, source, inner, emit, unsure, (found, keys))
-    if e.kind == "dict":
-        return m.new_dict(dict(zip(keys, found, strict=False)))
-    if e.kind == "gen":
-        return m.new_iter(tuple(found)) if not unsure else m.assumed_range(tuple(found), any(unsure))
-    made = m.new_list(tuple(found), e.kind)
-    return m.assume_length(made, any(unsure)) if unsure else made
-
-
-def _comp_for(
-    m: Interpreter,
-    fors: tuple[ir.For, ...],
-    source: Value,
-    frame: Frame,
-    emit: Callable[[], None],
-    unsure: list[bool],
-    out: tuple[list[Value], list[Value]],
-) -> None:
-    clause, rest = fors[0], fors[1:]
-
-    def then() -> None:
-        if rest:
-            _comp_for(m, rest, evaluate(m, rest[0].iter, frame), frame, emit, unsure, out)
-        else:
-            m.tick()
-            emit()
-
-    items, sure = m.items(source)
-    by = m.configures(source)
-    if not sure:
-        unsure.append(by)
-    with m.looping(m.fresh(), sure, by) as loop:
-        for index, item in enumerate(items):
-            loop.round = index
-            assign(m, clause.target, item, frame, clause.iter)
-            _comp_if(m, clause.ifs, frame, then, out)
-
-
-def _comp_if(
-    m: Interpreter,
-    tests: tuple[ir.Expr, ...],
-    frame: Frame,
-    then: Callable[[], None],
-    out: tuple[list[Value], list[Value]],
-) -> None:
-    """An item that a filter may drop is present under the filter's condition."""
-    before = m.pc
-    for test in tests:
-        true, _ = m.truth(evaluate(m, test, frame))
-        kept = m.conjoin(m.pc, true)
-        if not kept:
-            m.pc = before
-            return
-        m.pc = kept
-    if m.pc is before:
-        then()
-        return
-    start, cond = len(out[0]), m.pc
-    then()
-    m.pc = before
-    for index in range(start, len(out[0])):
-        out[0][index] = Choice(((cond, out[0][index]), (m.negated(cond), MISSING)))
+    return m.comprehension(e, frame)
 
 
 def _walrus(m: Interpreter, e: ir.Walrus, frame: Frame) -> Value:
@@ -371,6 +257,17 @@ def _yield(m: Interpreter, e: ir.Yield, frame: Frame) -> Value:
 
 def _await(m: Interpreter, e: ir.Await, frame: Frame) -> Value:
     return evaluate(m, e.value, frame)
+
+
+def load_for_update(m: Interpreter, target: ir.Expr, frame: Frame) -> Value:
+    """The value of a target that is about to be changed in place: not a read that matters for state."""
+    if isinstance(target, ir.Attr):
+        base = evaluate(m, target.value, frame)
+        return m.live(m.get_attr(base, target.name, m.site(frame, target.n), False))
+    if isinstance(target, ir.Sub):
+        base = load_for_update(m, target.value, frame)
+        return m.live(m.get_item(base, evaluate(m, target.item, frame), None))
+    return evaluate(m, target, frame)
 
 
 # -- calls -------------------------------------------------------------------------------------------------------
@@ -444,107 +341,6 @@ def _spread(m: Interpreter, value: Value, kwargs: dict[str, Value]) -> None:
             kwargs["**"] = value
     elif value is not None:
         kwargs["**"] = value
-
-
-# -- targets -----------------------------------------------------------------------------------------------------
-
-
-def assign(
-    m: Interpreter, target: ir.Expr, value: Value, frame: Frame, source: ir.Expr | None, update: bool = False
-) -> None:
-    """Bind a target. `source` is the expression that the value comes from; `update`: an augmented assignment."""
-    match target:
-        case ir.Name():
-            m.bind_name(frame, target.id, value)
-            holds = type(value) is ModuleObj or type(value) is Choice
-            if holds:
-                m.name_module(value, target.id)
-            if source is not None and (holds or frame.places or frame.slots):
-                m.carry_place(frame, target.id, source)
-                m.carry_slot(frame, target.id, value, source)
-        case ir.Attr():
-            base = evaluate(m, target.value, frame)
-            m.set_attr(base, target.name, value, None if source is None else m.placement(value, source, frame), update)
-        case ir.Sub():
-            base = load_for_update(m, target.value, frame)
-            index = evaluate(m, target.item, frame)
-            place = None if source is None else m.place(value, source, frame)
-            m.split(base, lambda b: m.set_item(b, index, value, place, update))
-        case ir.Sequence():
-            _unpack(m, target.items, value, frame, source)
-        case ir.Starred():
-            assign(m, target.value, value, frame, source)
-        case _:
-            evaluate(m, target, frame)
-
-
-def _unpack(m: Interpreter, targets: tuple[ir.Expr, ...], value: Value, frame: Frame, source: ir.Expr | None) -> None:
-    sources = _sources(targets, source)
-    star = next((i for i, t in enumerate(targets) if isinstance(t, ir.Starred)), None)
-    items = _unpacked(m, value, len(targets), star)
-    if star is None:
-        for index, target in enumerate(targets):
-            assign(m, target, items[index], frame, sources[index])
-        return
-    after = len(targets) - star - 1
-    middle = items[star : len(items) - after]
-    for index, target in enumerate(targets[:star]):
-        assign(m, target, items[index], frame, sources[index])
-    assign(m, targets[star], m.new_list(middle), frame, None)
-    for offset, target in enumerate(targets[star + 1 :]):
-        assign(m, target, items[len(items) - after + offset], frame, sources[star + 1 + offset])
-
-
-def _sources(targets: tuple[ir.Expr, ...], source: ir.Expr | None) -> list[ir.Expr | None]:
-    """The expression behind each target, where a tuple display is unpacked."""
-    plain = isinstance(source, ir.Sequence) and not any(isinstance(x, ir.Starred) for x in (*source.items, *targets))
-    if plain and isinstance(source, ir.Sequence) and len(source.items) == len(targets):
-        return list(source.items)
-    return [source] * len(targets)
-
-
-def _unpacked(m: Interpreter, value: Value, count: int, star: int | None) -> tuple[Value, ...]:
-    """As many items as there are targets (more, when one is starred)."""
-    value = m.live(value)
-    if type(value) is Choice:
-        rows = [(cond, _unpacked(m, v, count, star)) for cond, v in value.alts if v is not MISSING]
-        width = min((len(row) for _, row in rows), default=0)
-        return tuple(m.join([(c, row[i]) for c, row in rows]) for i in range(width)) or _unknowns(m, count)
-    if type(value) is Sym:
-        if value.op in {"data", "join", "unknown"}:
-            return tuple(m.data(value.taint, value.src) for _ in range(count))
-        return tuple(m.symbol("item", value, index) for index in range(count))
-    items, _ = items_of(m, value)
-    fits = len(items) == count if star is None else len(items) >= count - 1
-    return items if fits else _unknowns(m, count, m.taint_of(value))
-
-
-def _unknowns(m: Interpreter, count: int, taint: int = 0) -> tuple[Value, ...]:
-    return tuple(m.unknown("unpacked from a sequence of another length", taint) for _ in range(count))
-
-
-def load_for_update(m: Interpreter, target: ir.Expr, frame: Frame) -> Value:
-    """The value of a target that is about to be changed in place: not a read that matters for state."""
-    if isinstance(target, ir.Attr):
-        base = evaluate(m, target.value, frame)
-        return m.live(m.get_attr(base, target.name, m.site(frame, target.n), False))
-    if isinstance(target, ir.Sub):
-        base = load_for_update(m, target.value, frame)
-        return m.live(m.get_item(base, evaluate(m, target.item, frame), None))
-    return evaluate(m, target, frame)
-
-
-def delete(m: Interpreter, target: ir.Expr, frame: Frame) -> None:
-    """`del target`."""
-    match target:
-        case ir.Name():
-            m.set(frame.cells, target.id, MISSING)
-        case ir.Attr():
-            m.delete_attr(evaluate(m, target.value, frame), target.name)
-        case ir.Sub():
-            m.delete_item(load_for_update(m, target.value, frame), evaluate(m, target.item, frame))
-        case _:
-            pass
 
 
 _EXPR: dict[type, Callable[[Any, Any, Any], Value]] = {

@@ -26,6 +26,7 @@ from modlint.interpreter import (
     attributes,
     calls,
     classes,
+    comprehensions,
     containers,
     copying,
     enums,
@@ -333,6 +334,7 @@ class Interpreter(Placements):
     module_method = module_api.module_method
     special_attr = module_api.special_attr
     library_attr = states.library_attr
+    comprehension = comprehensions.comprehension
     get_attr = attributes.get_attr
     set_attr = attributes.set_attr
     delete_attr = attributes.delete_attr

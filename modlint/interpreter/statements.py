@@ -7,18 +7,13 @@ from typing import TYPE_CHECKING, Any
 from modlint.errors import LogicError
 from modlint.interpreter import classes, managers, scope, series, values
 from modlint.interpreter.conditions import ALWAYS
-from modlint.interpreter.expressions import (
-    assign,
-    delete,
-    evaluate,
-    load_for_update,
-    lookup_frame,
-)
+from modlint.interpreter.expressions import evaluate, load_for_update, lookup_frame
 from modlint.interpreter.iteration import iterate
 from modlint.interpreter.machine import Dead, GiveUp
 from modlint.interpreter.operators import binary
 from modlint.interpreter.patterns import matches
 from modlint.interpreter.runs import SPENT
+from modlint.interpreter.targets import assign, delete
 from modlint.interpreter.truth import TRIPS
 from modlint.interpreter.updates import moves, updated
 from modlint.interpreter.values import Choice, Descriptor, LazyImport

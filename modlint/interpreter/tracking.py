@@ -380,7 +380,7 @@ def emptied(m: Interpreter, container: ListObj | DictObj) -> None:
 
 
 def restored(m: Interpreter, run: Run, mark: int) -> None:
-    """A list that an execution leaves as it found it at `mark` is as good as not written: something pushed and popped."""
+    """A list that an execution leaves as it found it at `mark` is as good as not written: pushed and popped."""
     for name in run.wrote:
         value = m.live(run.obj.cells.get(name))
         if isinstance(value, ListObj) and _as_found(m, value, mark):
