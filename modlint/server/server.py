@@ -73,6 +73,7 @@ class Server(LanguageServer):
         self.configured: dict[str, str] = {}  # folder -> what tells that a configuration for it changed
         self.seen: dict[str, Seen] = {}  # by the URI of the file or notebook
         self.waiting: dict[str, asyncio.Task[None]] = {}
+        self.due: set[str] = set()  # what has changed and was not looked at since, by the same
         self.idle: asyncio.TimerHandle | None = None
 
     # -- on the worker's thread ----------------------------------------------------------------------------------
@@ -105,6 +106,8 @@ class Server(LanguageServer):
 
     def dependent(self, path: str, seen: dict[str, Seen]) -> list[str]:
         """Which of the open documents may depend on the file at `path`."""
+        if os.path.dirname(path) not in self.folders:
+            return []
         session = self.session(path)
         return [
             uri
@@ -132,11 +135,9 @@ class Server(LanguageServer):
         document = document_of(self.workspace, uri)
         if document is not None:
             self.stop(document.uri)
+            if edited:
+                self.due.add(document.uri)
             self.waiting[document.uri] = asyncio.ensure_future(self._look(document.uri, after, edited))
-
-    def is_waiting(self, uri: str) -> bool:
-        """Whether a document is going to be looked at."""
-        return uri in self.waiting and not self.waiting[uri].done()
 
     def stop(self, uri: str) -> None:
         """Do not publish what is under way for a document."""
@@ -160,13 +161,19 @@ class Server(LanguageServer):
             return
         before = self.seen.get(uri)
         self.seen[uri] = seen
+        self.due.discard(uri)
         if edited or before is None or before.diagnostics != seen.diagnostics:
             for place, version in document.shown:
                 self.publish(place, seen.diagnostics.get(place, []), version)
         self.collect_later(loop)
         if edited:
-            for other in await loop.run_in_executor(self.worker, self.dependent, document.path, dict(self.seen)):
-                self.look(other, LATER_SECONDS, edited=self.is_waiting(other))
+            await self._spread(document.path)
+
+    async def _spread(self, path: str) -> None:
+        """Look at the open documents that may depend on a file which is another now."""
+        loop = asyncio.get_running_loop()
+        for other in await loop.run_in_executor(self.worker, self.dependent, path, dict(self.seen)):
+            self.look(other, LATER_SECONDS, edited=other in self.due)
 
     def reconfigured(self, path: str) -> bool:
         """Whether a configuration that may be the file's has come, gone or changed: not every client tells of it."""
@@ -197,10 +204,12 @@ class Server(LanguageServer):
     def forget(self, uri: str) -> None:
         """The document is closed: its diagnostics go."""
         self.stop(uri)
+        self.due.discard(uri)
         seen = self.seen.pop(uri, None)
         path = uris.to_fs_path(uri)
         if path is not None:
             self.worker.submit(self.closed, path)
+            self.waiting[uri] = asyncio.ensure_future(self._spread(path))
         for place, _ in ((uri, None),) if seen is None else seen.document.shown:
             self.publish(place, [])
 
