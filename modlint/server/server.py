@@ -179,11 +179,13 @@ class Server(LanguageServer):
         """Whether a configuration that may be the file's has come, gone or changed: not every client tells of it."""
         folder = os.path.dirname(path)
         now = signatures_of(os.path.join(above, "pyproject.toml") for above in upwards(folder))[0]
-        return self.configured.setdefault(folder, now) != now
+        if self.configured.setdefault(folder, now) == now:
+            return False
+        self.configured = {folder: now}  # which is what a session made from here on goes by
+        return True
 
     def look_anew(self, uri: str = "") -> None:
         """Forget every project, and look at every document but the one at `uri`."""
-        self.configured.clear()
         self.worker.submit(self.anew)
         for other in list(self.seen):
             if other != uri:
@@ -284,6 +286,7 @@ def did_close_notebook(ls: Server, params: types.DidCloseNotebookDocumentParams)
 @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
 def did_change_watched_files(ls: Server, params: types.DidChangeWatchedFilesParams) -> None:
     """Files came, went or changed outside of the editor: start anew, for configuration and listing may differ."""
+    ls.configured.clear()
     ls.look_anew()
 
 
