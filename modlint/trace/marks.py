@@ -46,12 +46,12 @@ def attributes(module: torch.nn.Module) -> dict[str, Any]:
 def seen_attributes(module: torch.nn.Module) -> dict[str, Seen]:
     """The attributes of a module as they are now.
 
-    Buffers and frozen parameters by value: kernels, and writes through `.data`, do not tell the version.
+    Buffers and parameters by value, if they are small: kernels, and writes through `.data`, do not tell the version.
     """
     seen = {name: Seen(value, _mark(value)) for name, value in attributes(module).items()}
     held = [*module._buffers.items(), *((n, p) for n, p in module._parameters.items() if p is not None)]
     for name, tensor in held:
-        changeable = is_tensor(tensor) and not (tensor.requires_grad or tensor.is_meta or is_lazy(tensor))
+        changeable = is_tensor(tensor) and not (tensor.is_meta or is_lazy(tensor))
         if changeable and tensor.numel() <= _SMALL:
             seen[name] = Seen(tensor, tensor.detach().clone())
     return seen

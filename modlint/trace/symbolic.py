@@ -25,7 +25,7 @@ from modlint.trace.sources import asks_for_type, is_users
 from modlint.trace.walk import modules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from modlint.trace.inputs import Inputs
 
@@ -152,9 +152,27 @@ def _is_held(value: Any) -> bool:
     if not issubclass(type(value), torch.fx.Proxy):
         return isinstance(value, torch.Tensor)
     node = value.node
-    while node.args and (node.target is getattr or node.target in {"detach", "view", "data"}):
+    while node.args and isinstance(node.args[0], torch.fx.Node) and node.target in _VIEWS:
         node = node.args[0]
     return bool(node.op == "get_attr")
+
+
+# fmt: off
+_VIEWS = frozenset((
+    getattr, operator.getitem, "detach", "view", "view_as", "reshape", "flatten", "unflatten", "t", "transpose",
+    "permute", "movedim", "moveaxis", "swapaxes", "swapdims", "squeeze", "unsqueeze", "select", "narrow", "expand",
+    "expand_as", "diagonal", "unfold", "chunk", "split", "unbind", "as_strided", "contiguous",
+))
+# fmt: on
+
+
+def _written(target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
+    """What a torch function changes in place, by its name: `add_`, `__iadd__`, `__setitem__`, or what `out` names."""
+    name = target if isinstance(target, str) else getattr(target, "__name__", "")
+    writes = target in _IN_PLACE or name in _IN_PLACE_METHODS or kwargs.get("inplace") is True
+    writes = writes or (name.endswith("_") and not name.endswith("__"))
+    first = [args[0]] if writes and args else []
+    return [one for value in (*first, kwargs.get("out")) for one in (value if type(value) is list else [value])]
 
 
 class _Proxy(torch.fx.Proxy):  # type: ignore[misc]
@@ -213,6 +231,9 @@ def _proxies(value: Any, depth: int = 4) -> Iterator[torch.fx.Proxy]:
 
 
 _IN_PLACE = frozenset({operator.setitem, operator.iadd, operator.isub, operator.imul, operator.itruediv})
+_IN_PLACE_METHODS = frozenset(("__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__", "__ipow__")) | {
+    *("__ifloordiv__", "__imod__", "__iand__", "__ior__", "__ixor__", "__ilshift__", "__irshift__")
+}
 
 
 class _Tracer(torch.fx.Tracer):  # type: ignore[misc]
@@ -297,8 +318,7 @@ class _Tracer(torch.fx.Tracer):  # type: ignore[misc]
         running = self.recorder.running
         if running is not None and draws(target, args, kwargs):
             self.draws.add(id(running.module))
-        if target in _IN_PLACE or (isinstance(target, str) and target.endswith("_") and not target.endswith("__")):
-            self.wrote_buffers = self.wrote_buffers or (bool(args) and _is_held(args[0]))
+        self.wrote_buffers = self.wrote_buffers or any(map(_is_held, _written(target, args, kwargs)))
         written = written_by_function(target, args, kwargs)
         if written is not None:
             owner = self._owners.get(id(written[0]))

@@ -218,3 +218,43 @@ def test_what_did_not_run_is_uncertain(traced: Callable[..., TracedGraph]) -> No
     own = traced(source, torch.randn(3, 4)).instance("unit").own
     assert not own.certain
     assert "did not run" in own.reason
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "self.buf.t().add_(x.mean())",
+        "self.buf[0].copy_(x[0])",
+        "self.buf.view(-1).mul_(x.mean())",
+        "self.buf[:, 0:2] = x[:3, 0:2]",
+        "self.buf += x.mean()",
+        "torch.add(self.buf, x.mean(), out=self.buf)",
+        "torch.neg_(self.buf) if x is None else self.buf.add_(x[:3])",
+        "self.weight.data.t().mul_(x.mean())",
+        "self.weight[0].detach().copy_(x[0])",
+        "self.weight.detach()[:, 1] = x[:3, 1]",
+    ],
+)
+def test_a_write_through_whatever_view_is_seen(traced: Callable[..., TracedGraph], way: str) -> None:
+    graph = traced(
+        f"""
+        class Keeps(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.register_buffer("buf", torch.ones(3, 3))
+                self.weight = nn.Parameter(torch.ones(3, 3))
+            def forward(self, x):
+                y = x @ self.weight + self.buf.clone()[:1]
+                with torch.no_grad():
+                    {way}
+                return y
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.keeps = Keeps()
+            def forward(self, x):
+                return self.keeps(x) + self.keeps(x + 1)
+        """,
+        torch.randn(4, 3),
+    )
+    assert graph.instance("keeps").own.kind is StateClass.STATEFUL
