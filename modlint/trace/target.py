@@ -58,7 +58,9 @@ def named(spec: str) -> Any:
     module = _module_of_file(place) if place.endswith(".py") else _module_of_name(place)
     thing: Any = module
     for part in name.split("."):
-        if not hasattr(thing, part):
+        with user_code(f"looking up {part} in {place}"):  # a package may import it now
+            there = hasattr(thing, part)
+        if not there:
             raise ModlintError(f"{place} has no {part!r}{_instead(module, part)}", file=place)
         thing = getattr(thing, part)
     return thing

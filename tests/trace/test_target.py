@@ -160,3 +160,9 @@ def test_the_places_of_creation_and_of_every_slot(write: Callable[..., Path]) ->
     assert created is not None and placed is not None
     assert lines[created.row - 1][created.column - 1 : created.end_column - 1] == "nn.PReLU()"
     assert lines[placed.row - 1][placed.column - 1 : placed.end_column - 1] == "Block(act)"
+
+
+def test_a_name_that_a_package_fails_to_import_when_asked_is_an_error(write: Callable[..., Path]) -> None:
+    file = write("def __getattr__(name):\n    raise ModuleNotFoundError(f'no requirements for {name}')\n")
+    with pytest.raises(ModlintError, match=r"looking up Net in .*net.py raised ModuleNotFoundError: no requirements"):
+        load(f"{file}:Net")
