@@ -46,3 +46,50 @@ def test_what_is_claimed_holds_with_all_arguments_that_are_taken(layers, uses):
     (block,) = [m.graph for m in interpret(tree, "net.py", Catalogue.load([])) if m.graph.model == "Block"]
     (gate,) = [one for one in block.instances() if one.type == "torch.nn.PReLU"]
     assert len(block.uses_of(gate.key)) == uses
+
+
+_OPTIONAL = """
+from torch import nn
+
+class Block(nn.Module):
+    def __init__(self, options):
+        super().__init__()
+        self.heads = options.heads
+        self.norm1 = nn.LayerNorm(8)
+        self.norm2 = NORM
+
+    def forward(self, x):
+        if x.shape[-1] % self.heads:
+            raise ValueError("not divisible")
+        return self.norm2(self.norm1(x))
+
+class Net(nn.Module):
+    def __init__(self, options):
+        super().__init__()
+        self.block = Block(options) if options.blocks else None
+
+    def forward(self, x):
+        return x if self.block is None else self.block(x)
+
+class Grower(nn.Module):
+    def grow(self, options):
+        self.net = Net(options)
+
+    def forward(self, x):
+        return x
+"""
+
+
+@pytest.mark.parametrize(
+    ("norm", "uses"),
+    [
+        pytest.param("self.norm1", 2, id="one norm whatever is given"),
+        pytest.param("self.norm1 if options.single else nn.LayerNorm(8)", 1, id="one norm if an argument says so"),
+    ],
+)
+def test_a_block_that_others_run_under_a_condition_is_a_model_of_its_own(norm, uses):
+    file = parse_source("net.py", _OPTIONAL.replace("NORM", norm).encode())
+    tree = SourceTree({"net.py": file}.get, is_file=lambda name: name == "net.py")
+    (block,) = [m.graph for m in interpret(tree, "net.py", Catalogue.load([])) if m.graph.model == "Block"]
+    first = next(one for one in block.instances() if one.type == "torch.nn.LayerNorm")
+    assert len(block.uses_of(first.key)) == uses

@@ -34,7 +34,7 @@ def build(m: Interpreter, root: ModuleObj, model: str, restricted: bool) -> UseG
 
     `restricted`: leave out uses that depend on constructor arguments which are not known here.
     """
-    uses = _uses(m, restricted)
+    uses = claimed(m, restricted)
     slots = _slots(m, root)
     paths: dict[int, list[Slot]] = {}
     for path, obj, place, repeated in slots:
@@ -57,7 +57,7 @@ def build(m: Interpreter, root: ModuleObj, model: str, restricted: bool) -> UseG
 
 def objects(m: Interpreter, root: ModuleObj, restricted: bool) -> dict[int, ModuleObj]:
     """The instances that the graph would have, by id."""
-    return _members(root, _slots(m, root), _uses(m, restricted))
+    return _members(root, _slots(m, root), claimed(m, restricted))
 
 
 def _members(root: ModuleObj, slots: list[_Held], uses: list[RawUse]) -> dict[int, ModuleObj]:
@@ -75,7 +75,7 @@ def nothing_again(m: Interpreter) -> bool:
     return all(count < 2 for count in runs.values())
 
 
-def _uses(m: Interpreter, restricted: bool) -> list[RawUse]:
+def claimed(m: Interpreter, restricted: bool) -> list[RawUse]:
     """What is claimed: two rounds of a loop whose trip count is not known, however many were looked at."""
     kept: dict[int, RawUse] = {}
     seen: Counter[tuple[int, Site | None]] = Counter()

@@ -140,11 +140,7 @@ def _tuple(m: Interpreter, args: CallArgs) -> Value:
 
 
 def _set(m: Interpreter, args: CallArgs) -> Value:
-    found: list[Value] = []
-    for item in iterate(m, args.args[0]) if args.args else ():
-        if not any(other is item or (is_const(item) and is_const(other) and other == item) for other in found):
-            found.append(item)
-    return m.new_list(tuple(found), "set")
+    return m.new_list(iterate(m, args.args[0]) if args.args else (), "set")
 
 
 def new_dict(m: Interpreter, args: CallArgs) -> Value:

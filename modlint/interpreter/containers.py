@@ -42,7 +42,7 @@ def module_item(m: Interpreter, obj: ModuleObj, index: Value, site: Site | None)
             return m.live(children[where])
         return m.unknown("gave up: index out of range")
     if type(index) is Sym and obj.entry is not None and obj.entry.holds is Holds.DICT and len(children) <= 8:
-        return m.alternatives(index, dict(obj.mods))
+        return m.alternatives(obj, index, dict(obj.mods))
     return m.unknown("gave up: index not known", INPUT)
 
 

@@ -111,7 +111,7 @@ def by_name(m: Interpreter, found: dict[str, Obj], name: Value) -> Value:
 
 
 def _alternatives(m: Interpreter, key: Sym, table: dict[Value, Obj]) -> Value:
-    return m.alternatives(key, table) if 0 < len(table) <= 8 else m.unknown("a member of an enumeration")
+    return m.alternatives(key, key, table) if 0 < len(table) <= 8 else m.unknown("a member of an enumeration")
 
 
 def text(m: Interpreter, member: Obj) -> Value:

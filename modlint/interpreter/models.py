@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from modlint.graph import UseGraph
 from modlint.interpreter import classes, module_api, tracking
-from modlint.interpreter.build import build, nothing_again, objects
+from modlint.interpreter.build import build, claimed, nothing_again, objects
 from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.interpreter import BUDGET, Interpreter
 from modlint.interpreter.machine import Dead, GiveUp
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from modlint.catalogue import Catalogue
+    from modlint.interpreter.conditions import Cond
     from modlint.interpreter.recall import Key, Pairs
     from modlint.interpreter.tracking import RawUse
     from modlint.syntax.tree import SourceTree
@@ -232,10 +233,11 @@ class Analysis:
         noted = m.unknowns.total()
         self._attempt(lambda: _call(m, root, entry))
         m.counting = False
+        m.accepted = _both(m, m.accepted, m.pc)
         if entry != "forward":
             m.uses = _without_step(m.uses)
         name = classes.type_name(root) if isinstance(root.cls, ClassV) else model
-        self._run |= {use.obj.cls.id for use in m.uses if isinstance(use.obj.cls, ClassV)}
+        self._run |= {use.obj.cls.id for use in claimed(m, restricted) if isinstance(use.obj.cls, ClassV)}
         if not (self._only_reuse and noted == m.unknowns.total() and nothing_again(m)):
             self._again(root, entry)
         if m.narrowed:
@@ -285,6 +287,14 @@ class Analysis:
 def interpret(tree: SourceTree, path: str, catalogue: Catalogue, *, budget: int = BUDGET) -> list[ModelResult]:
     """All models of one file. For several files of a tree, use one `Analysis`."""
     return Analysis(tree, catalogue, budget).models(path)
+
+
+def _both(m: Interpreter, one: Cond, other: Cond) -> Cond:
+    """The arguments with which neither constructor nor forward raises; of the constructor alone, if that is much."""
+    try:
+        return m.conjoin(one, other) or one
+    except GiveUp:
+        return one
 
 
 def _one(built: Value) -> ModuleObj | None:

@@ -11,7 +11,7 @@ from modlint.interpreter.conditions import ALWAYS, Cond, Conditions
 from modlint.interpreter.frames import Loop, Within
 from modlint.interpreter.machine import GiveUp
 from modlint.interpreter.truth import Truths
-from modlint.interpreter.values import DictObj, IterObj, ListObj, Sym, Value
+from modlint.interpreter.values import DictObj, IterObj, ListObj, Sym, Value, is_const
 
 if TYPE_CHECKING:
     from modlint.catalogue import Catalogue, Entry
@@ -48,6 +48,15 @@ class Learning:
         if self._m.recalls:
             self._around.update(self._m.used)
             self._m.used = self._around
+
+
+def distinct(items: tuple[Value, ...]) -> tuple[Value, ...]:
+    """The items of a set: each once."""
+    found: list[Value] = []
+    for item in items:
+        if not any(other is item or (is_const(item) and is_const(other) and other == item) for other in found):
+            found.append(item)
+    return tuple(found)
 
 
 class Runs(Truths):
@@ -99,7 +108,7 @@ class Runs(Truths):
         self.updated: tuple[str, str] | None = None  # the attribute that the running assignment updates
         self.asked_training = False
         self.open_defaults: tuple[int, tuple[type, ...]] = (0, ())  # a class, and defaults of its constructor to doubt
-        self.accepted: Cond = ALWAYS  # the arguments with which the model's constructor does not raise
+        self.accepted: Cond = ALWAYS  # the arguments with which the model does not raise
         self.kept_eval: dict[int, dict[str, None]] = {}
         self.evaluating = False
 
@@ -254,6 +263,8 @@ class Runs(Truths):
 
     def new_list(self, items: Value, kind: str = "list") -> ListObj:
         """A list, set or deque. One that grows beyond measure is a list of unknown items."""
+        if kind == "set" and type(items) is tuple:
+            items = distinct(items)
         return ListObj(self.fresh(), self.bounded(items), kind)
 
     def bounded(self, items: Value) -> Value:

@@ -13,6 +13,7 @@ from modlint.interpreter.values import (
     CallArgs,
     Choice,
     ClassV,
+    Descriptor,
     DictObj,
     ExtV,
     FuncV,
@@ -57,7 +58,9 @@ def _item(m: Interpreter, base: Value, index: Value, site: Site | None) -> Value
     if (members := enums.members(base)) is not None:
         return enums.by_name(m, members, index)
     if isinstance(base, ClassV | ExtV):
-        return base  # a generic alias
+        user = classes.find_any(base, "__class_getitem__")
+        user = user.func if isinstance(user, Descriptor) else user
+        return m.call(user, CallArgs((base, index), {}, site)) if isinstance(user, FuncV) else base  # a generic alias
     user = classes.find_any(getattr(base, "cls", None), "__getitem__")
     if isinstance(user, FuncV):
         return m.call(BoundV(user, base), CallArgs((index,), {}, site))
@@ -105,7 +108,7 @@ def dict_item(m: Interpreter, base: DictObj, index: Value) -> Value:
     if key in items and items[key] is not MISSING:
         return m.live(items[key])
     if type(index) is Sym and 0 < len(items) <= 8 and not base.open:
-        return alternatives(m, index, items)
+        return alternatives(m, base, index, items)
     if base.factory is not None:
         made = m.call(base.factory, CallArgs((), {}, None))
         m.set(base.cells, "items", {**items, key: made})
@@ -114,13 +117,15 @@ def dict_item(m: Interpreter, base: DictObj, index: Value) -> Value:
     return m.symbol("item", m.unknown("an open dict"), 0) if base.open else m.unknown("gave up: key not known")
 
 
-def alternatives(m: Interpreter, index: Sym, items: dict[Any, Value]) -> Value:
+def alternatives(m: Interpreter, table: Value, index: Sym, items: dict[Any, Value]) -> Value:
     """The entries of a table under the conditions that the key is theirs."""
     found = []
+    several = sum(isinstance(value, ModuleObj) for value in items.values()) > 1
     for key, value in items.items():
         if is_const(key):
             true, _ = m.truth(compare(m, "==", index, key))
-            both = m.conjoin(m.pc, m.drawn_once(index, key, true))
+            once = m.drawn_once(index, key, true)
+            both = m.conjoin(m.pc, m.other_key(table, index, key, once) if several else once)
             if both:
                 found.append((both, value))
     return m.join(found) if found else m.unknown("gave up: key not known")

@@ -188,9 +188,17 @@ class Truths(State):
         while root.op == "item" and type(root.args[0]) is Sym:
             path.insert(0, root.args[1])
             root = root.args[0]
-        if not path:
-            return when
-        before = self._drawn.setdefault((root.id, *path[1:], key), [])
+        return self._once(index, (root.id, *path[1:], key), when) if path else when
+
+    def other_key(self, table: Value, index: Sym, key: Value, when: Cond) -> Cond:
+        """`when`, less the paths on which another unknown value was that key of the same table of modules already.
+
+        Two values of which nothing is known may be the same and may be not: that they are is nothing to claim.
+        """
+        return self._once(index, ("table", table.id, key), when)
+
+    def _once(self, index: Sym, place: tuple[Any, ...], when: Cond) -> Cond:
+        before = self._drawn.setdefault(place, [])
         for item, taken in before:
             if item != index.id:
                 when = self.conjoin(when, self.negated(taken))
