@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modlint.interpreter import classes, enums, methods, scope, series, views
+from modlint.interpreter import classes, enums, methods, scope, series, subclassed, views
 from modlint.interpreter.values import (
     MISSING,
     PLAIN,
@@ -177,7 +177,9 @@ def _object_attr(m: Interpreter, base: Obj, name: str, site: Site | None) -> Val
     if name in {"__class__"}:
         return base.cls
     if name == "__dict__":
-        return m.new_dict(dict(base.cells))
+        return m.new_dict({key: value for key, value in base.cells.items() if not key.startswith("#")})
+    if (found := subclassed.attribute(m, base, name)) is not MISSING:
+        return found
     if PLAIN in base.cells:
         return m.get_attr(base.cells[PLAIN], name, site)
     handler = methods.object_method(base, name)
@@ -218,6 +220,9 @@ def _super_attr(m: Interpreter, base: SuperV, name: str, site: Site | None) -> V
         return m.super_method(receiver, owner, name)
     if isinstance(receiver, ModuleObj):
         return m.super_method(receiver, ExtV("torch.nn.Module"), name)
+    if isinstance(receiver, Obj) and subclassed.behind(m, receiver) is not MISSING:
+        found = subclassed.inherited(m, receiver, name)
+        return m.unknown("super() of a library class") if found is MISSING else found
     if name == "__init__" and isinstance(receiver, Obj):
         return ExtV("builtins.object.__init__")
     if name == "__new__":

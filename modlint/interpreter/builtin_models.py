@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, enums, kinds, parameter_lists, series
+from modlint.interpreter import classes, enums, kinds, parameter_lists, series, subclassed
 from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.operators import binary, negate
 from modlint.interpreter.values import (
@@ -48,6 +48,8 @@ def _len(m: Interpreter, args: CallArgs) -> Value:
         user = classes.find_any(getattr(value, "cls", None), "__len__")
         if isinstance(user, FuncV):
             return m.call(BoundV(user, value), CallArgs((), {}, args.site))
+        if (held := subclassed.behind(m, value, "__len__")) is not MISSING:
+            return m.size(held)
         if isinstance(value, ModuleObj):
             tensors = parameter_lists.held(m, value)
             return len(value.mods) if tensors is MISSING else m.size(tensors)

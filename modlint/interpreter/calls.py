@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, effects, enums, library, managers, plain
+from modlint.interpreter import classes, effects, enums, library, managers, plain, subclassed
 from modlint.interpreter.expressions import evaluate
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.iteration import drain, exhaust, items_of
@@ -292,6 +292,7 @@ def instantiate(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
         obj: Value = m.new_module(cls, args.site)
     else:
         obj = Obj(m.fresh(), cls)
+        subclassed.begin(m, obj)
     _initialise(m, cls, obj, args)
     return obj
 
@@ -306,6 +307,8 @@ def _initialise(m: Interpreter, cls: ClassV, obj: Value, args: CallArgs) -> None
         m.library_init(obj, owner, args)
     elif isinstance(obj, Obj) and is_namedtuple(cls):
         _init_dataclass(m, cls, obj, args)
+    else:
+        subclassed.fill(m, obj, args, "__init__")
 
 
 def is_namedtuple(cls: ClassV) -> bool:

@@ -38,6 +38,7 @@ from modlint.interpreter import (
     modules,
     scope,
     states,
+    subclassed,
     subscripts,
     tracking,
     views,
@@ -278,6 +279,8 @@ class Interpreter(Placements):
             return tuple(views.entries(self, value)), True
         if (members := enums.members(value)) is not None:
             return tuple(dict.fromkeys(members.values())), True
+        if (held := subclassed.behind(self, value, "__iter__")) is not MISSING:
+            return self.items(held)
         cls = getattr(value, "cls", None)
         if isinstance(value, Obj) and isinstance(cls, ClassV) and calls.is_namedtuple(cls):
             return tuple(self.live(item) for item in value.cells.values()), True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modlint.interpreter import enums, views
+from modlint.interpreter import enums, subclassed, views
 from modlint.interpreter.constants import arithmetic
 from modlint.interpreter.machine import ALTERNATIVES
 from modlint.interpreter.values import (
@@ -193,6 +193,8 @@ def _contains(m: Interpreter, item: Value, container: Value) -> Value:
         return m.symbol("in", item, container) if container.open or type(item) is Sym else False
     if isinstance(container, ModuleObj):
         return item in container.mods if isinstance(item, str) else m.symbol("in", item, container)
+    if (held := subclassed.behind(m, container, "__contains__")) is not MISSING:
+        return _contains(m, item, held)
     if isinstance(container, View):
         return item in views.entries(m, container) if isinstance(item, str) else m.symbol("in", item, container)
     members = enums.members(container)

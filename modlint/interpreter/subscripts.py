@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, enums, series, tracking, views
+from modlint.interpreter import classes, enums, series, subclassed, tracking, views
 from modlint.interpreter.iteration import item_of, iterate
 from modlint.interpreter.operators import compare
 from modlint.interpreter.values import (
@@ -61,6 +61,8 @@ def _item(m: Interpreter, base: Value, index: Value, site: Site | None) -> Value
         user = classes.find_any(base, "__class_getitem__")
         user = user.func if isinstance(user, Descriptor) else user
         return m.call(user, CallArgs((base, index), {}, site)) if isinstance(user, FuncV) else base  # a generic alias
+    if (held := subclassed.behind(m, base, "__getitem__")) is not MISSING:
+        return m.get_item(held, index, site)
     user = classes.find_any(getattr(base, "cls", None), "__getitem__")
     if isinstance(user, FuncV):
         return m.call(BoundV(user, base), CallArgs((index,), {}, site))
@@ -152,6 +154,8 @@ def set_item(
     elif isinstance(base, Tensor):
         update = update or tracking.made_from(m, base, value)
         m.write_tensor(base, m.taint_of(value), update or m.taint_of(index) != 0)
+    elif (held := subclassed.behind(m, base, "__setitem__")) is not MISSING:
+        m.set_item(held, index, value, place, update)
     else:
         series.written(m, base, index, value)
         user = classes.find_any(getattr(base, "cls", None), "__setitem__")
@@ -205,3 +209,5 @@ def delete_item(m: Interpreter, base: Value, index: Value) -> None:
         m.delete_module_item(base, index)
     elif isinstance(base, View):
         views.delete_view_item(m, base, index)
+    elif (held := subclassed.behind(m, base, "__delitem__")) is not MISSING:
+        m.delete_item(held, index)
