@@ -49,6 +49,7 @@ class Conditions:
     """Makes conditions; equal ones are the same object. `clear` before each model."""
 
     def __init__(self) -> None:
+        self.against = False  # whether a single path is one on which the newest literals do not hold
         self._nodes: dict[tuple[int, Cond, Cond], Cond] = {}
         self._and: dict[tuple[Cond, Cond], Cond] = {}
         self._or: dict[tuple[Cond, Cond], Cond] = {}
@@ -82,12 +83,12 @@ class Conditions:
         return len(self._nodes) > MANY_NODES
 
     def one_path(self, one: Cond) -> Cond:
-        """A single path of a condition, the one on which the newest literals hold."""
+        """A single path of a condition, one on which the newest literals hold (or, `against` that, do not)."""
         chosen: list[int] = []
         node = one
         while node.var and node not in self._paths:
             assert node.high is not None and node.low is not None
-            take_high = node.high is not NEVER
+            take_high = node.low is NEVER if self.against else node.high is not NEVER
             chosen.append(node.var if take_high else -node.var)
             node = node.high if take_high else node.low
         result = node

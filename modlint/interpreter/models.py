@@ -120,7 +120,7 @@ class Analysis:
         if module is None:
             return None
         with room_for_recursion():
-            root = _one(self._attempt(lambda: m.call(attribute(m, module, name), arguments(m))))
+            root = self._made(lambda: m.call(attribute(m, module, name), arguments(m)))
             return None if root is None else self._forward(root, "forward", name, False)
 
     def forget(self, path: str) -> None:
@@ -168,11 +168,25 @@ class Analysis:
         A class that refuses its own defaults is built with all of them open.
         """
         m = self._m
-        m.begin(self._budget)
-        m.open_defaults = (cls.id, opened)
-        root = _one(self._attempt(lambda: m.call(cls, CallArgs((), {}))))
+
+        def make() -> Value:
+            m.open_defaults = (cls.id, opened)
+            return m.call(cls, CallArgs((), {}))
+
+        root = self._made(make)
         m.accepted = m.pc
         return root
+
+    def _made(self, make: Callable[[], Value]) -> ModuleObj | None:
+        """The module that `make` builds. Of too many paths the one that is followed may raise: then another is."""
+        m = self._m
+        for against in (False, True):
+            m.begin(self._budget)
+            m.conds.against = against
+            root = _one(self._attempt(make))
+            if root is not None or not m.narrowed:
+                return root
+        return None
 
     def _is_built(self, module: PyModule, cls: ClassV) -> bool:
         return cls.name in module.ir.calls or self._tree.called_elsewhere(cls.name, module.path)

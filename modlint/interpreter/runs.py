@@ -120,6 +120,7 @@ class Runs(Truths):
         self.pending.clear()
         self.pc = ALWAYS
         self.conds.clear()
+        self.conds.against = False
         self._symbols.clear()
         self._born.clear()
         self.forget_truths()
