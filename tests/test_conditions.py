@@ -74,3 +74,15 @@ def test_operations_on_conditions_mean_what_they_say(seed: int) -> None:
         cond = random.choice(makers)()
         assert by_table.setdefault(_table(cond), cond) is cond
         made.append(cond)
+
+
+def test_a_path_and_a_condition_with_many_paths_take_steps_by_the_node() -> None:
+    conds = Conditions()
+    path = conds.one_path(conds.conjoin(conds.literal(1), conds.literal(2)))
+    parity = conds.literal(3)
+    for number in range(4, 200):  # 2^196 paths on 400 nodes
+        one = conds.literal(number)
+        parity = conds.disjoin(conds.conjoin(one, conds.negate(parity)), conds.conjoin(conds.negate(one), parity))
+    both = conds.conjoin(path, parity)
+    assert conds.conjoin(both, conds.negate(parity)) is NEVER
+    assert conds.conjoin(both, path) is both

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modlint.catalogue import Catalogue
-from modlint.interpreter import interpret
+from modlint.interpreter import Analysis, interpret
 from modlint.syntax.source import parse_source
 from modlint.syntax.tree import SourceTree
 
@@ -93,3 +93,42 @@ def test_a_block_that_others_run_under_a_condition_is_a_model_of_its_own(norm, u
     (block,) = [m.graph for m in interpret(tree, "net.py", Catalogue.load([])) if m.graph.model == "Block"]
     first = next(one for one in block.instances() if one.type == "torch.nn.LayerNorm")
     assert len(block.uses_of(first.key)) == uses
+
+
+_BLOCKS = """
+from torch import nn
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(8)
+
+    def forward(self, x):
+        return self.norm(self.norm(x))
+
+def helper():
+    return Block
+"""
+_USER = """
+from torch import nn
+from blocks import Block
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = Block()
+
+    def forward(self, x):
+        return self.block(x)
+"""
+
+
+def test_what_is_said_of_a_file_does_not_depend_on_the_files_before_it():
+    files = {name: parse_source(name, text.encode()) for name, text in (("blocks.py", _BLOCKS), ("user.py", _USER))}
+
+    def said(*order: str) -> dict[str, list[str]]:
+        tree = SourceTree(files.get, callers=lambda name: ["user.py"], is_file=files.__contains__)
+        analysis = Analysis(tree, Catalogue.load([]))
+        return {file: [model.graph.model for model in analysis.models(file)] for file in order}
+
+    assert said("blocks.py", "user.py") == said("user.py", "blocks.py") == {"blocks.py": ["Block"], "user.py": ["Net"]}

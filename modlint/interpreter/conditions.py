@@ -118,8 +118,12 @@ class Conditions:
     def _along(self, path: Cond, other: Cond) -> Cond:
         """A single path and another condition, which mostly is decided on it: then no node is made."""
         if other.var > path.var:
-            assert other.high is not None and other.low is not None
-            return self._node(other.var, self.conjoin(path, other.high), self.conjoin(path, other.low))
+            found = self._and.get((other, path))
+            if found is None:
+                assert other.high is not None and other.low is not None
+                found = self._node(other.var, self.conjoin(path, other.high), self.conjoin(path, other.low))
+                self._and[other, path] = found
+            return found
         way: Cond | None = path
         rest: Cond | None = other
         while rest is not None and rest.var:

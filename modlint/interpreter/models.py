@@ -88,8 +88,7 @@ class Analysis:
         """Every model of a file."""
         m = self._m
         m.begin(self._budget)
-        if m.recalls:
-            self._run.clear()  # of what is now another version
+        self._run.clear()  # which files were looked at before decides nothing
         module = load(m, path)
         if module is None:
             return []
