@@ -483,7 +483,13 @@ def test_an_interrupt_is_no_traceback(project: Path, jobs: str) -> None:
     for number in range(60):
         (project / "src" / f"n{number}.py").write_text(NOISY * 10)
     command = [sys.executable, "-m", "modlint", "src", jobs, "--no-cache"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )
     time.sleep(0.8)
     assert process.poll() is None
     os.killpg(process.pid, signal.SIGINT)
