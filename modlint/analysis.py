@@ -11,7 +11,7 @@ import signal
 import sys
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modlint.graph import Site
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from modlint.verdicts import Judgement
 
     Row = tuple[str, str, str, bytes]
+    Read = tuple[str, str | None, str | None]  # a file's name, digest and meaning
 
 INVENTORY = frozenset({"ML001", "ML002", "ML003"})
 _SEVERAL = ("*",)
@@ -74,7 +75,7 @@ class FileResult:
     judged: tuple[Judged, ...] = ()
     reused_at: tuple[Site, ...] = ()  # places of reused instances, in files that have directives
     counts: Counts = Counts()
-    read: tuple[tuple[str, str | None, str | None], ...] = ()  # files that were looked at: name, digest and meaning
+    read: tuple[Read, ...] = ()  # files that were looked at
     asked: tuple[tuple[str, tuple[str, ...]], ...] = ()  # names, and which files mention them
     fault: str = ""
 
@@ -148,7 +149,7 @@ class Analyst:
                 self._analysis = None
         return complete
 
-    def _read(self, file: str) -> tuple[tuple[str, str | None, str | None], ...]:
+    def _read(self, file: str) -> tuple[Read, ...]:
         names = self._tree.behind(file)
         return tuple((name, self._sources.digest(name), self._sources.meaning(name)) for name in names)
 
@@ -255,15 +256,22 @@ def analyse_all(
     sources: Sources, files: Sequence[str], options: Options, mentions: Mentions, jobs: int
 ) -> Iterator[FileResult]:
     """The results of all `files`, in any order."""
+    reads: dict[Read, Read] = {}
     if jobs < 2 or len(files) < _SMALL:
         analyst = Analyst(sources, options, mentions)
         with rare_collections():
-            yield from map(analyst.analyse, files)
+            for file in files:
+                yield _sharing(reads, analyst.analyse(file))
         return
     with _Pool(jobs, sources, options, mentions.state) as pool:
         for rows, result in pool.map(_analyse, files):
             sources.take(rows)
-            yield result
+            yield _sharing(reads, result)
+
+
+def _sharing(known: dict[Read, Read], result: FileResult) -> FileResult:
+    """The result with what it says of a file that was read being the object that others have: there are a million."""
+    return replace(result, read=tuple(known.setdefault(read, read) for read in result.read))
 
 
 class _Worker:
