@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from modlint.graph import UseGraph
-from modlint.interpreter import classes, module_api, tracking
+from modlint.interpreter import classes, module_api, roots, tracking
 from modlint.interpreter.build import build, claimed, nothing_again, objects
 from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.interpreter import BUDGET, Interpreter
@@ -25,7 +25,6 @@ from modlint.interpreter.values import (
     CallArgs,
     Choice,
     ClassV,
-    ExtV,
     FuncV,
     ModuleObj,
     PyModule,
@@ -33,7 +32,6 @@ from modlint.interpreter.values import (
     Value,
     is_const,
 )
-from modlint.syntax import ir
 from modlint.syntax.source import room_for_recursion
 
 if TYPE_CHECKING:
@@ -43,6 +41,7 @@ if TYPE_CHECKING:
     from modlint.interpreter.conditions import Cond
     from modlint.interpreter.recall import Key, Pairs
     from modlint.interpreter.tracking import RawUse
+    from modlint.syntax import ir
     from modlint.syntax.tree import SourceTree
 
 _FUNCTION_BUDGET = BUDGET // 4
@@ -94,12 +93,12 @@ class Analysis:
             return []
         results: list[ModelResult] = []
         with room_for_recursion():
-            found = _classes(module)
+            found = roots.classes_of(module)
             called = [cls for cls in found if self._is_built(module, cls)]
             for cls in found:
                 if cls not in called:
                     results += self._results(path, ("class", cls.id, False), partial(self._class, cls, False))
-            for function in _builders(m, module):
+            for function in roots.builders(m, module):
                 results += self._results(path, ("function", function.id, False), partial(self._function, function))
             results += self._results(path, ("file", 0, False), partial(self._top_level, module))
             for cls in called:
@@ -154,7 +153,7 @@ class Analysis:
         m = self._m
         if not cls.is_module:
             return
-        for entry in _entries(m, cls):
+        for entry in roots.entries(m, cls):
             root = self._built(cls, (bool, ModuleObj) if restricted else ())
             if root is None:
                 root, restricted = self._built(cls, (object,)), True
@@ -194,21 +193,21 @@ class Analysis:
         m = self._m
         m.begin(_FUNCTION_BUDGET)
         self._attempt(lambda: m.call(function, CallArgs((), {})))
-        roots = _roots(m, m.modules)
-        for index in range(min(len(roots), _MOST_ROOTS)):
+        found = roots.unheld(m, m.modules)
+        for index in range(min(len(found), _MOST_ROOTS)):
             if index:
                 m.begin(_FUNCTION_BUDGET)
                 self._attempt(lambda: m.call(function, CallArgs((), {})))
-                again = _roots(m, m.modules)
+                again = roots.unheld(m, m.modules)
                 if index >= len(again):
                     break
                 yield self._forward(again[index], "forward", function.qualname, True)
             else:
-                yield self._forward(roots[0], "forward", function.qualname, True)
+                yield self._forward(found[0], "forward", function.qualname, True)
 
     def _top_level(self, module: PyModule) -> Iterator[ModelResult]:
         m = self._m
-        for root in _roots(m, module.made)[:_MOST_ROOTS]:
+        for root in roots.unheld(m, module.made)[:_MOST_ROOTS]:
             m.begin(_FUNCTION_BUDGET)
             yield self._forward(root, "forward", "<module>", False)
 
@@ -387,86 +386,3 @@ def _inputs(m: Interpreter, function: Value, bound: int) -> CallArgs:
             else:
                 kwargs[param.name] = value
     return CallArgs(tuple(args), kwargs)
-
-
-# -- what a file holds -------------------------------------------------------------------------------------------
-
-
-def _classes(module: PyModule) -> list[ClassV]:
-    found: list[ClassV] = []
-
-    def visit(cells: dict[str, Value]) -> None:
-        for value in list(cells.values()):
-            for one in (v for _, v in value.alts) if type(value) is Choice else (value,):
-                if isinstance(one, ClassV) and one.module is module and one not in found:
-                    found.append(one)
-                    visit(one.cells)
-
-    visit(module.cells)
-    return sorted(found, key=lambda cls: cls.node.n)
-
-
-def _entries(m: Interpreter, cls: ClassV) -> list[str]:
-    entries = ["forward"] if _callable(m, cls) else []
-    lightning = any(isinstance(base, ExtV) and base.dotted.endswith("LightningModule") for base in cls.mro)
-    if lightning and isinstance(classes.find_any(cls, "training_step"), FuncV):
-        entries.append("training_step")
-    return entries
-
-
-def _callable(m: Interpreter, cls: ClassV) -> bool:
-    if classes.defines_forward(m, cls) or isinstance(classes.find_any(cls, "__call__"), FuncV):
-        return True
-    init = classes.find_any(cls, "__init__")
-    if not isinstance(init, FuncV):
-        return False
-    m.use(init.node)
-    return _sets_forward(init.node)
-
-
-def _sets_forward(node: object) -> bool:
-    """Whether a constructor assigns `self.forward`."""
-    if isinstance(node, ir.Assign) and any(isinstance(t, ir.Attr) and t.name == "forward" for t in node.targets):
-        return True
-    return isinstance(node, tuple) and any(_sets_forward(part) for part in node if isinstance(part, tuple))
-
-
-def _builders(m: Interpreter, module: PyModule) -> list[FuncV]:
-    """The functions of the top level that call something named like a class."""
-    found = [f for f in module.cells.values() if isinstance(f, FuncV) and f.module is module and f.owner is None]
-    return sorted((f for f in found if _builds(m, module, f.node)), key=lambda f: f.node.n)
-
-
-def _builds(m: Interpreter, module: PyModule, node: object) -> bool:
-    """Whether the code calls a module class by its name."""
-    if isinstance(node, ir.Call) and _is_module_name(m, module, node.func):
-        return True
-    return isinstance(node, tuple) and any(_builds(m, module, part) for part in node if isinstance(part, tuple))
-
-
-def _is_module_name(m: Interpreter, module: PyModule, node: ir.Expr) -> bool:
-    parts: list[str] = []
-    while isinstance(node, ir.Attr):
-        parts.insert(0, node.name)
-        node = node.value
-    if not isinstance(node, ir.Name) or not (parts[-1] if parts else node.id)[:1].isupper():
-        return False
-    if node.id not in module.cells and not module.stars:
-        return False
-    value = attribute(m, module, node.id)
-    for part in parts:
-        if isinstance(value, PyModule):
-            value = attribute(m, value, part)
-        elif isinstance(value, ExtV):
-            value = ExtV(f"{value.dotted}.{part}")
-        else:
-            return False
-    return classes.is_module_class(m, value)
-
-
-def _roots(m: Interpreter, made: list[ModuleObj]) -> list[ModuleObj]:
-    """The instances that no other of them holds, and that can be called and hold something."""
-    held = {
-        one.id for obj in made for child in obj.mods.values() for one in m.possible(child) if isinstance(one, ModuleObj)
-    }
-    return [obj for obj in made if obj.id not in held and obj.mods and "view" not in obj.facts]

@@ -1,0 +1,95 @@
+"""What in a file is a model: classes and their entries, functions that build one, instances that nobody holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modlint.interpreter import classes
+from modlint.interpreter.scope import attribute
+from modlint.interpreter.values import Choice, ClassV, ExtV, FuncV, ModuleObj, PyModule, Value
+from modlint.syntax import ir
+
+if TYPE_CHECKING:
+    from modlint.interpreter.interpreter import Interpreter
+
+
+def classes_of(module: PyModule) -> list[ClassV]:
+    """The classes that a file defines at its top level and inside of those, as they stand."""
+    found: list[ClassV] = []
+
+    def visit(cells: dict[str, Value]) -> None:
+        for value in list(cells.values()):
+            for one in (v for _, v in value.alts) if type(value) is Choice else (value,):
+                if isinstance(one, ClassV) and one.module is module and one not in found:
+                    found.append(one)
+                    visit(one.cells)
+
+    visit(module.cells)
+    return sorted(found, key=lambda cls: cls.node.n)
+
+
+def entries(m: Interpreter, cls: ClassV) -> list[str]:
+    """The methods that are run of a class: `forward`, and what Lightning calls."""
+    found = ["forward"] if _callable(m, cls) else []
+    lightning = any(isinstance(base, ExtV) and base.dotted.endswith("LightningModule") for base in cls.mro)
+    if lightning and isinstance(classes.find_any(cls, "training_step"), FuncV):
+        found.append("training_step")
+    return found
+
+
+def _callable(m: Interpreter, cls: ClassV) -> bool:
+    if classes.defines_forward(m, cls) or isinstance(classes.find_any(cls, "__call__"), FuncV):
+        return True
+    init = classes.find_any(cls, "__init__")
+    if not isinstance(init, FuncV):
+        return False
+    m.use(init.node)
+    return _sets_forward(init.node)
+
+
+def _sets_forward(node: object) -> bool:
+    """Whether a constructor assigns `self.forward`."""
+    if isinstance(node, ir.Assign) and any(isinstance(t, ir.Attr) and t.name == "forward" for t in node.targets):
+        return True
+    return isinstance(node, tuple) and any(_sets_forward(part) for part in node if isinstance(part, tuple))
+
+
+def builders(m: Interpreter, module: PyModule) -> list[FuncV]:
+    """The functions of the top level that call something named like a class."""
+    found = [f for f in module.cells.values() if isinstance(f, FuncV) and f.module is module and f.owner is None]
+    return sorted((f for f in found if _builds(m, module, f.node)), key=lambda f: f.node.n)
+
+
+def _builds(m: Interpreter, module: PyModule, node: object) -> bool:
+    """Whether the code calls a module class by its name."""
+    if isinstance(node, ir.Call) and _is_module_name(m, module, node.func):
+        return True
+    return isinstance(node, tuple) and any(_builds(m, module, part) for part in node if isinstance(part, tuple))
+
+
+def _is_module_name(m: Interpreter, module: PyModule, node: ir.Expr) -> bool:
+    parts: list[str] = []
+    while isinstance(node, ir.Attr):
+        parts.insert(0, node.name)
+        node = node.value
+    if not isinstance(node, ir.Name) or not (parts[-1] if parts else node.id)[:1].isupper():
+        return False
+    if node.id not in module.cells and not module.stars:
+        return False
+    value = attribute(m, module, node.id)
+    for part in parts:
+        if isinstance(value, PyModule):
+            value = attribute(m, value, part)
+        elif isinstance(value, ExtV):
+            value = ExtV(f"{value.dotted}.{part}")
+        else:
+            return False
+    return classes.is_module_class(m, value)
+
+
+def unheld(m: Interpreter, made: list[ModuleObj]) -> list[ModuleObj]:
+    """The instances that no other of them holds, and that can be called and hold something."""
+    held = {
+        one.id for obj in made for child in obj.mods.values() for one in m.possible(child) if isinstance(one, ModuleObj)
+    }
+    return [obj for obj in made if obj.id not in held and obj.mods and "view" not in obj.facts]
