@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 INVENTORY = frozenset({"ML001", "ML002", "ML003"})
 _SEVERAL = ("*",)
 _SMALL = 8  # with fewer files another process is not worth its start
+_SLICE = 16  # files that one process looks at in a row
 _MANY_FILES = 400  # that are held; with so many, those that all others need are sooner run again
 
 
@@ -264,7 +265,7 @@ def analyse_all(
                 yield _sharing(reads, analyst.analyse(file))
         return
     with _Pool(jobs, sources, options, mentions.state) as pool:
-        for rows, result in pool.map(_analyse, files):
+        for rows, result in pool.map_by_folder(_analyse, files):
             sources.take(rows)
             yield _sharing(reads, result)
 
@@ -304,6 +305,7 @@ class _Pool:
         arguments = (sources.setup, sources.blobs(), options, mentions)
         context = multiprocessing.get_context("fork" if forks else "spawn")
         self._sources = sources
+        self._jobs = jobs
         self._pool = context.Pool(jobs, _Worker.start, arguments)
 
     def __enter__(self) -> _Pool:
@@ -319,6 +321,11 @@ class _Pool:
     def map(self, function, files: Sequence[str]):  # type: ignore[no-untyped-def]
         """Largest files first, so that no process is left with a long one in the end."""
         return self._pool.imap_unordered(function, sorted(files, key=self._size, reverse=True), chunksize=1)
+
+    def map_by_folder(self, function, files: Sequence[str]):  # type: ignore[no-untyped-def]
+        """Neighbours together: what files of one folder import is mostly the same, and every process runs it."""
+        slices = max(1, min(_SLICE, len(files) // (4 * self._jobs)))
+        return self._pool.imap_unordered(function, sorted(files), chunksize=slices)
 
     def _size(self, file: str) -> int:
         try:
