@@ -182,6 +182,8 @@ def _members(graph: UseGraph, instance: Instance) -> set[str]:
 
 def _weaker(graph: UseGraph, instance: Instance) -> Judgement | None:
     """Reuse in which no state is written twice for certain: safe, a tie of parameters, or unknown."""
+    if not graph.may_repeat(instance.key):
+        return None
     runs = graph.executions(instance.key)
     if not owns_reuse(graph, runs):
         return None

@@ -18,7 +18,7 @@ _STEPS = 4000  # nodes of the search; what is found until then is a count that s
 def conflict(one: frozenset[int], other: frozenset[int]) -> bool:
     """Whether two sets of literals contradict each other."""
     small, large = (one, other) if len(one) < len(other) else (other, one)
-    return any(-literal in large for literal in small)
+    return not large.isdisjoint([-literal for literal in small])
 
 
 def conjoin(one: Condition, other: Condition) -> Condition:
