@@ -13,6 +13,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from modlint.graph import Site
 from modlint.sources import Mentions, Setup, Sources
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from modlint.catalogue import Catalogue
-    from modlint.graph import Place
+    from modlint.graph import Place, UseGraph
     from modlint.interpreter import Analysis
     from modlint.sources import MentionState
     from modlint.syntax.ir import FileIR
@@ -96,6 +97,7 @@ class Analyst:
         self._analysis: Analysis | None = None
         self._known: Catalogue | None = None
         self._marked: dict[str, bool] = {}
+        self._judgements: WeakKeyDictionary[UseGraph, list[Judgement]] = WeakKeyDictionary()
 
     def forget(self, file: str) -> None:
         """Take notice that a file has changed: it and all that have looked it up are interpreted anew."""
@@ -114,11 +116,14 @@ class Analyst:
             self._analysis = None
         if change.anew or self._analysis is None:
             self.forget(file)
-        elif self._analysis.exchange(file, now, change.functions):
+            return
+        again = self._analysis.exchange(file, now, change)
+        if not again:
             self._tree.exchange(file, now)
-        else:
+            return
+        if not set(again) <= set(self._tree.before(file)):
             self._analysis = None
-            self.forget(file)
+        self.forget(file)
 
     def behind(self, file: str) -> list[str]:
         """The files from which what is known of a file may have come."""
@@ -155,8 +160,6 @@ class Analyst:
         return tuple((name, self._sources.digest(name), self._sources.meaning(name)) for name in names)
 
     def _judged(self, models_of: Analysis, file: str) -> FileResult:
-        from modlint.verdicts import judge
-
         judged: list[Judged] = []
         reused_at: dict[Site, None] = {}
         reused: Counter[tuple[str, str]] = Counter()
@@ -168,13 +171,23 @@ class Analyst:
             instances += model.instances
             unknowns.update(dict(model.unknowns))
             without.update(dict(model.without_entry))
-            for judgement in judge(model.graph):
+            for judgement in self._judgements_of(model.graph):
                 reused[judgement.instance.state.kind.value, judgement.verdict.value] += 1
                 reused_at.update(dict.fromkeys(self._in_marked(judgement)))
                 if judgement.code and (self._options.inventory or judgement.code not in INVENTORY):
                     judged.append(Judged(judgement, model.graph.model, file))
         counts = Counts(models, instances, _frozen(reused), _frozen(unknowns), _frozen(without))
         return FileResult(file, tuple(judged), tuple(reused_at), counts)
+
+    def _judgements_of(self, graph: UseGraph) -> list[Judgement]:
+        """What is judged in a graph; kept, because a model that an edit leaves as it is gives the same one again."""
+        from modlint.verdicts import judge
+
+        if not self._stays:
+            return judge(graph)
+        if graph not in self._judgements:
+            self._judgements[graph] = judge(graph)
+        return self._judgements[graph]
 
     def _models(self) -> Analysis:
         if self._analysis is None:

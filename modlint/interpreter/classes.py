@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from modlint.catalogue.entries import Forward
 from modlint.interpreter import enums
 from modlint.interpreter.frames import Frame
-from modlint.interpreter.values import MISSING, CallArgs, ClassV, Descriptor, ExtV, FuncV, ModuleObj, Value
+from modlint.interpreter.values import EVERY, MISSING, CallArgs, ClassV, Descriptor, ExtV, FuncV, ModuleObj, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +29,7 @@ def define(m: Interpreter, node: ir.ClassDef, frame: Frame, execute: Callable[..
     prefix = "" if frame.kind == "module" else f"{frame.qualname}."
     cls = ClassV(m.fresh(), node, frame.module, prefix + node.name, bases)
     cls.mro = linearise(cls, bases)
+    cls.asked = m if m.recalls and frame.module.state == "running" else None
     cls.is_module = any(is_module_class(m, base) for base in bases) or _looks_like_module(cls, bases)
     body = Frame(m.fresh(), "class", frame.module, cls.qualname, frame, cls.cells, cls)
     execute(m, node.body, body)
@@ -100,8 +101,9 @@ def find(cls: Value, name: str, after: ClassV | None = None) -> tuple[Value, Val
             started = base is after
             continue
         if isinstance(base, ClassV):
-            if name in base.cells:
-                return base, base.cells[name]
+            value = base.cells.get(name, MISSING) if base.asked is None else base.own(name)
+            if value is not MISSING:
+                return base, value
         elif isinstance(base, ExtV) and base.dotted not in {"builtins.object", "abc.ABC", "typing.Generic"}:
             if name in {"forward", "__init__", "__call__"} and base.dotted in _MODULE_BASES and _more(cls, base):
                 continue
@@ -123,9 +125,21 @@ def find_any(cls: Value, name: str, after: ClassV | None = None) -> Value:
     for base in cls.mro:
         if not started:
             started = base is after
-        elif isinstance(base, ClassV) and name in base.cells:
-            return base.cells[name]
+        elif isinstance(base, ClassV):
+            value = base.cells.get(name, MISSING) if base.asked is None else base.own(name)
+            if value is not MISSING:
+                return value
     return MISSING
+
+
+def methods(cls: Value, counting: str = EVERY) -> list[FuncV]:
+    """Every function that an instance has from its classes; `counting` says which of them decide anything."""
+    found: list[FuncV] = []
+    for base in cls.mro if isinstance(cls, ClassV) else ():
+        if isinstance(base, ClassV):
+            base.own(counting)
+            found += (value for value in base.cells.values() if isinstance(value, FuncV))
+    return found
 
 
 def fields(cls: Value) -> tuple[str, ...]:
@@ -172,8 +186,9 @@ def never_runs(m: Interpreter, obj: ModuleObj) -> bool:
     cls = obj.cls
     if not isinstance(cls, ClassV):
         return obj.entry is not None and obj.entry.forward is Forward.NONE
-    known = m.passive.get(cls.id)
-    if known is None:
+    known, looked = m.passive.get(cls.id), (cls.id, "#runs")
+    if known is None or (m.recalls and looked not in m.used):  # what is looked up for it counts for whoever asks
+        m.ask(*looked)
         called = defines_forward(m, cls) or isinstance(find_any(cls, "__call__"), FuncV) or open_base(m, cls)
         known = m.passive[cls.id] = not called
     return known and "forward" not in obj.cells

@@ -93,7 +93,7 @@ def _may_have(m: Interpreter, value: Value, name: str) -> bool:
         return False
     if not isinstance(value, ClassV) or classes.open_base(m, value):
         return True
-    return known_names.reads(name) or any(isinstance(base, ClassV) and name in base.cells for base in value.mro)
+    return known_names.reads(name) or classes.find_any(value, name) is not MISSING
 
 
 def _methods_harmless(m: Interpreter, methods: set[str], found: set[ClassV]) -> bool:
@@ -104,7 +104,7 @@ def _methods_harmless(m: Interpreter, methods: set[str], found: set[ClassV]) -> 
         defined = False
         for cls in found:
             for base in cls.mro:
-                value = base.cells.get(name, MISSING) if isinstance(base, ClassV) else MISSING
+                value = base.own(name) if isinstance(base, ClassV) else MISSING
                 if value is MISSING:
                     continue
                 defined = True

@@ -92,7 +92,7 @@ def by_value(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
 
 def _missing(m: Interpreter, cls: ClassV, args: CallArgs, known: bool) -> Value:
     for base in cls.mro:
-        hook = base.cells.get("_missing_") if isinstance(base, ClassV) else None
+        hook = base.own("_missing_") if isinstance(base, ClassV) else None
         if isinstance(hook, Descriptor):
             return m.call(BoundV(hook.func, cls), args)
     if known and all(is_const(one.cells["value"]) for one in (members(cls) or {}).values()):
@@ -116,7 +116,8 @@ def _alternatives(m: Interpreter, key: Sym, table: dict[Value, Obj]) -> Value:
 
 def text(m: Interpreter, member: Obj) -> Value:
     """`str(member)`, where it does not depend on the version of Python."""
-    own = next((b.cells["__str__"] for b in member.cls.mro if isinstance(b, ClassV) and "__str__" in b.cells), None)
+    names = [base.own("__str__") for base in member.cls.mro if isinstance(base, ClassV)]
+    own = next((value for value in names if value is not MISSING), None)
     if isinstance(own, FuncV):
         return m.call(BoundV(own, member), CallArgs((), {}))
     plain = any(isinstance(base, ExtV) and base.dotted.endswith(_PLAIN_TEXT) for base in member.cls.mro)

@@ -49,6 +49,7 @@ from modlint.interpreter.placements import NOWHERE, Placements
 from modlint.interpreter.runs import BUDGET
 from modlint.interpreter.values import (
     MISSING,
+    MODAL,
     BoundV,
     CallArgs,
     Choice,
@@ -110,11 +111,10 @@ class Interpreter(Placements):
         if not isinstance(cls, ClassV):
             return False
         if self.recalls or cls.id not in self.evaluated:
-            methods = [v for base in cls.mro if isinstance(base, ClassV) for v in base.cells.values()]
-            nodes = [v.node for v in methods if isinstance(v, FuncV) and v.name not in {"__init__", "train", "eval"}]
+            nodes = [v.node for v in classes.methods(cls, MODAL) if v.name not in {"__init__", "train", "eval"}]
             self.use(*nodes)
             if cls.id not in self.evaluated:
-                self.evaluated[cls.id] = any(_mentions_training(node) for node in nodes)
+                self.evaluated[cls.id] = any(mentions_training(node) for node in nodes)
         return self.evaluated[cls.id]
 
     def keeps(self, obj: ModuleObj, name: str) -> None:
@@ -361,11 +361,11 @@ class Interpreter(Placements):
     shallow_copy = copying.shallow_copy
 
 
-def _mentions_training(node: object) -> bool:
+def mentions_training(node: object) -> bool:
     """Whether code reads an attribute called `training` in a condition."""
     if isinstance(node, ir.If | ir.IfExp) and _reads_training(node.test):
         return True
-    return isinstance(node, tuple) and any(_mentions_training(part) for part in node if isinstance(part, tuple))
+    return isinstance(node, tuple) and any(mentions_training(part) for part in node if isinstance(part, tuple))
 
 
 def _reads_training(node: object) -> bool:

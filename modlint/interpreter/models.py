@@ -39,10 +39,11 @@ if TYPE_CHECKING:
 
     from modlint.catalogue import Catalogue
     from modlint.interpreter.conditions import Cond
-    from modlint.interpreter.recall import Key, Pairs
+    from modlint.interpreter.recall import Key
     from modlint.interpreter.tracking import RawUse
     from modlint.syntax import ir
     from modlint.syntax.tree import SourceTree
+    from modlint.syntax.units import Change
 
 _FUNCTION_BUDGET = BUDGET // 4
 _MOST_ROOTS = 16  # models of one function
@@ -136,16 +137,17 @@ class Analysis:
         return True
 
     def imports_alike(self, path: str, file: ir.FileIR) -> bool:
-        """Whether a version of a file imports the same, and runs the same imports for what they do."""
+        """Whether a version of a file imports the same of the tree, and runs the same imports for what they do."""
         module = self._m.files.get(path)
-        return module is None or imported(module.ir) == imported(file)
+        return module is None or imported(self._tree, path, module.ir) == imported(self._tree, path, file)
 
-    def exchange(self, path: str, file: ir.FileIR, bodies: Pairs) -> bool:
-        """Take other bodies for functions of a file; False, nothing being done, where some top level has used one.
+    def exchange(self, path: str, file: ir.FileIR, change: Change) -> list[str]:
+        """Take other functions for those of a file; nothing is done if files have to be run again for it: these.
 
         Only of an analysis that recalls.
         """
-        return self._recall is not None and self._recall.exchange(path, file, list(bodies))
+        self._m.begin(self._budget)
+        return [path] if self._recall is None else self._recall.exchange(path, file, change)
 
     # -- roots ---------------------------------------------------------------------------------------------------
 

@@ -91,6 +91,7 @@ def _plain_node(m: Interpreter, module: PyModule, node: object) -> bool:
 def _plain_global(m: Interpreter, module: PyModule, name: str) -> bool:
     from modlint.interpreter import scope
 
+    m.ask(module.path, name)
     if name not in module.cells:
         return not torch_models.draws(name)
     value = scope.attribute(m, module, name)

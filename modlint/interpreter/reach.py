@@ -199,6 +199,7 @@ class _Reading:
 
     def _global(self, name: str) -> Value:
         module = self.func.module
+        self.m.ask(module.path, name)
         if name in module.cells:
             return scope.attribute(self.m, module, name)
         found = scope.starred(self.m, module, name)

@@ -214,6 +214,11 @@ class Runs(Truths):
         if self.recalls:
             self.used.update((id(node), node) for node in nodes)
 
+    def ask(self, owner: str | int, name: str) -> None:
+        """Take notice that a name is looked up in a file, by its path, or on a class, by its number."""
+        if self.recalls:
+            self.used[owner, name] = None
+
     def learning(self, fact: str, number: int, node: ir.FuncDef | ir.Lambda) -> Learning:
         """Within: a fact about a definition is found out that will be remembered."""
         return Learning(self, (fact, number), node)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.machine import Dead, GiveUp
-from modlint.interpreter.values import MISSING, ExtV, LazyImport, ListObj, PyModule, Value
+from modlint.interpreter.values import EVERY, MISSING, ExtV, LazyImport, ListObj, PyModule, Value
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def resolve(m: Interpreter, module: PyModule, lazy: LazyImport) -> Value:
     if path == module.path and lazy.name is not None:
         return _submodule(m, path, lazy.name)
     target = load(m, path)
+    if m.recalls and lazy.name is not None:  # what is found stays in the cells of this file, for whoever needs it
+        module.used[path, lazy.name] = None
     if target is None:
         return m.unknown(f"{path} cannot be read")
     return target if lazy.name is None else attribute(m, target, lazy.name)
@@ -112,6 +114,8 @@ def import_star(m: Interpreter, module: PyModule, lazy: LazyImport) -> None:
     if not isinstance(source, PyModule):
         module.stars.append(source)
         return
+    if m.recalls:
+        module.used[source.path, EVERY] = None
     module.stars.extend(star for star in source.stars if isinstance(star, ExtV))
     for name in _public(m, source):
         module.cells[name] = source.cells[name]
@@ -136,6 +140,7 @@ def _submodule(m: Interpreter, path: str, name: str) -> Value:
 
 def attribute(m: Interpreter, module: PyModule, name: str) -> Value:
     """A name in a file's namespace: its own, a star import's, or a submodule."""
+    m.ask(module.path, name)
     if name in module.cells:
         return _cell(m, module, name)
     found = starred(m, module, name)
@@ -169,6 +174,8 @@ def starred(m: Interpreter, module: PyModule, name: str) -> Value:
 
 def global_name(m: Interpreter, module: PyModule, name: str, frame: Frame) -> Value:
     """A name that no enclosing function binds."""
+    if m.recalls:
+        m.used[module.path, name] = None
     if name in module.cells:
         value = m.live(_cell(m, module, name))
         if frame.kind != "module" and m.inside_model(frame):

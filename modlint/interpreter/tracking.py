@@ -16,9 +16,7 @@ from modlint.interpreter.values import (
     RNG,
     STATE,
     Choice,
-    ClassV,
     DictObj,
-    FuncV,
     IterObj,
     ListObj,
     ModuleObj,
@@ -220,8 +218,7 @@ def _hands_over(m: Interpreter, obj: ModuleObj, name: str) -> bool:
     """
     if m.evaluating or not all(one.new for other in obj.meta for one in _written(m, obj, other)):
         return False
-    bases = [base for base in getattr(obj.cls, "mro", ()) if isinstance(base, ClassV)]
-    methods = [v.node for base in bases for v in base.cells.values() if isinstance(v, FuncV)]
+    methods = [function.node for function in classes.methods(obj.cls)]
     m.use(*methods)
     return not any(_speaks_of(node, name) for node in methods)
 

@@ -16,12 +16,17 @@ if TYPE_CHECKING:
     from modlint.catalogue.entries import Wrapper
     from modlint.graph import Site
     from modlint.interpreter.conditions import Cond
+    from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.reach import Effects
     from modlint.syntax import ir
 
 Value: TypeAlias = Any  # a constant, a tuple of values, or an instance of a class below
-Definitions: TypeAlias = "dict[int, ir.FuncDef | ir.Lambda]"  # of functions, by identity
+# What was read: the definition of a function, by identity; a name, by the path of the file or the number of the class
+Read: TypeAlias = "int | tuple[str | int, str]"
+Definitions: TypeAlias = "dict[Read, ir.FuncDef | ir.Lambda | None]"  # the definitions that were read
 
+EVERY = "*"  # stands for all names, where everything that a class or a file has is looked at
+MODAL = "*training"  # the same where only what depends on the mode counts
 PLAIN = "#plain"  # the cell of an enumeration's member that holds the string or number that it also is
 INPUT, RNG, STATE = 1, 2, 4  # what a value depends on: inputs of forward, the RNG, earlier state
 
@@ -292,7 +297,7 @@ class ExtMethod:
 class ClassV:
     """A user class. `cells` is its namespace, `mro` its linearisation (ClassV and ExtV)."""
 
-    __slots__ = ("bases", "cells", "dataclass", "id", "is_module", "module", "mro", "name", "node", "qualname")
+    __slots__ = ("asked", "bases", "cells", "dataclass", "id", "is_module", "module", "mro", "name", "node", "qualname")
 
     def __init__(self, id: int, node: ir.ClassDef, module: PyModule, qualname: str, bases: tuple[Value, ...]) -> None:
         self.id = id
@@ -305,9 +310,16 @@ class ClassV:
         self.mro: tuple[Value, ...] = ()
         self.is_module = False
         self.dataclass = False
+        self.asked: Interpreter | None = None  # who wants to know which names are looked up here: see `recall`
 
     def __repr__(self) -> str:
         return f"ClassV({self.qualname})"
+
+    def own(self, name: str) -> Value:
+        """What the class itself has under a name, or MISSING."""
+        if self.asked is not None:
+            self.asked.used[self.id, name] = None
+        return self.cells.get(name, MISSING)
 
 
 class FuncV:

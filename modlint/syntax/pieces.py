@@ -13,18 +13,17 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from modlint.syntax.fitting import fitted
 from modlint.syntax.ir import FileIR
 from modlint.syntax.lower import Lowerer
 from modlint.syntax.source import SourceError, Span, deep_recursion, fault, locate, parse_module
 from modlint.syntax.text import encoding_of
-from modlint.syntax.units import ANEW, ENDLESS, Change, Unit, fitted, following, lowered, statements
+from modlint.syntax.units import ANEW, ENDLESS, Change, Unit, following, lowered, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import libcst
-
-    from modlint.syntax import ir
 
 _START = re.compile(rb"^(?:(class|def|async)\b|@[\w.]+(?=\(|[ \t]*(?:#|\r?$)))", re.MULTILINE)  # not BibTeX's `@misc{`
 _CONTINUED = (b"\\\n", b"\\\r\n")
@@ -117,7 +116,7 @@ class PieceParser:
         gone, after = old[head : len(old) - tail], old[len(old) - tail :]
         new = [(text, self._module(text)) for text in texts[head : len(texts) - tail]]
         end = _first(after, ENDLESS)
-        found = _changed(new, gone, end) or _placed(new, _free(old[:head], gone, end), end)
+        found = _changed(new, gone, _last(old[:head]), end) or _placed(new, _free(old[:head], gone, end), end)
         if found is None:
             self._pieces, self.ir = [], None
             return self._parsed(texts)
@@ -151,21 +150,15 @@ class _TornError(Exception):
 
 
 def _changed(
-    new: list[tuple[bytes, libcst.Module]], gone: list[_Piece], end: int
+    new: list[tuple[bytes, libcst.Module]], gone: list[_Piece], start: int, end: int
 ) -> tuple[list[_Piece], Change] | None:
-    """Pieces in the place of others that differ in bodies of functions alone; else None."""
-    if len(new) != len(gone):
+    """Pieces in the place of others that differ in functions alone, under numbers from `start`; else None."""
+    parts = [(Lowerer(), module) for _, module in new]
+    found = fitted(parts, [unit for piece in gone for unit in piece.units], start, end)
+    if found is None:
         return None
-    made = []
-    functions: list[tuple[ir.FuncDef, ir.FuncDef]] = []
-    for index, (text, module) in enumerate(new):
-        lowerer = Lowerer()
-        found = fitted(lowerer, module, gone[index].units, _first(gone[index + 1 :], end))
-        if found is None:
-            return None
-        made.append(_Piece(text, found[0], frozenset(lowerer.mentions), frozenset(lowerer.calls)))
-        functions += found[1].functions
-    return made, Change(False, tuple(functions))
+    pieces = zip(new, parts, found[0], strict=True)
+    return [_piece(text, units, lowerer) for (text, _), (lowerer, _), units in pieces], found[1]
 
 
 def _placed(new: list[tuple[bytes, libcst.Module]], start: int, end: int) -> tuple[list[_Piece], Change] | None:
@@ -177,13 +170,22 @@ def _placed(new: list[tuple[bytes, libcst.Module]], start: int, end: int) -> tup
         if units is None:
             return None
         start = following(units[-1], end) if units else start
-        made.append(_Piece(text, units, frozenset(lowerer.mentions), frozenset(lowerer.calls)))
+        made.append(_piece(text, units, lowerer))
     return made, ANEW
+
+
+def _piece(text: bytes, units: list[Unit], lowerer: Lowerer) -> _Piece:
+    return _Piece(text, units, frozenset(lowerer.mentions), frozenset(lowerer.calls))
 
 
 def _first(pieces: list[_Piece], otherwise: int) -> int:
     """The first number of pieces."""
     return next((piece.units[0].start for piece in pieces if piece.units), otherwise)
+
+
+def _last(pieces: list[_Piece]) -> int:
+    """The first number after those of pieces."""
+    return next((piece.units[-1].end for piece in reversed(pieces) if piece.units), 0)
 
 
 def _free(before: list[_Piece], gone: list[_Piece], end: int) -> int:

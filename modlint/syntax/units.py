@@ -7,8 +7,8 @@ the edit stands. Numbers rise in the order of the text, as those of `parse_sourc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _SPARE = 100_000  # numbers left free after a unit, besides as many as it has
 _LITTLE = 1_000  # the same after one that is put between others
 ENDLESS = 1 << 62
-_VERSIONS = 8  # of a function that are remembered, for an edit that is taken back
 
 
 @dataclass(slots=True)
@@ -48,13 +47,37 @@ class Unit:
         only = self.block[0] if len(self.block) == 1 else None
         return only if isinstance(only, ir.FuncDef) else None
 
+    @property
+    def number(self) -> int:
+        """Of a head, the number of the class."""
+        (head,) = self.block
+        assert isinstance(head, ir.ClassDef)
+        return head.n
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """Whether it defines a function or is the head of a class, and its name."""
+        only = self.block[0] if len(self.block) == 1 else None
+        if isinstance(only, ir.FuncDef):
+            return "function", only.name
+        return ("class", only.name) if isinstance(only, ir.ClassDef) and self.members is not None else ("", "")
+
+
+class Member(NamedTuple):
+    """A function at the margin of a file, or in the class there whose number is `owner`."""
+
+    owner: int | None
+    function: ir.FuncDef
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From one version of a file to the next: functions with another body, or more than that (`anew`)."""
+    """From one version of a file to the next: functions that differ, came and went, or more than that (`anew`)."""
 
     anew: bool = False
-    functions: tuple[tuple[ir.FuncDef, ir.FuncDef], ...] = ()  # before and after
+    functions: tuple[tuple[ir.FuncDef, ir.FuncDef], ...] = ()  # before and after, where only the body differs
+    came: tuple[Member, ...] = ()
+    gone: tuple[Member, ...] = ()
 
 
 ANEW = Change(True)
@@ -63,8 +86,8 @@ ANEW = Change(True)
 def lowered(lowerer: Lowerer, module: cst.Module, start: int, end: int = ENDLESS) -> list[Unit] | None:
     """The units of a part of a file, numbered from `start`; None where there is no room for them before `end`."""
     found = []
-    for node, members in _nodes(module):
-        unit = Unit(*_block(lowerer, node, members, start), members)
+    for node, members in nodes_of(module):
+        unit = Unit(*block_of(lowerer, node, members, start), members)
         start = following(unit, end)
         found.append(unit)
     return None if found and found[-1].end > end else found
@@ -75,25 +98,9 @@ def following(unit: Unit, end: int) -> int:
     return unit.end + unit.span + (_SPARE if end == ENDLESS else _LITTLE)
 
 
-def fitted(lowerer: Lowerer, module: cst.Module, before: Sequence[Unit], end: int) -> tuple[list[Unit], Change] | None:
-    """The units in the place of those of `before` where only bodies of functions differ, the others as before."""
-    nodes = list(_nodes(module))
-    if [members for _, members in nodes] != [unit.members for unit in before]:
-        return None
-    units: list[Unit] = []
-    functions = []
-    limits = [*(unit.start for unit in before[1:]), end]
-    for (node, members), old, limit in zip(nodes, before, limits, strict=False):
-        unit = Unit(*_block(lowerer, node, members, old.start), members)
-        if _same(unit.block, old.block):
-            units.append(old if unit.span == old.span else replace(unit, block=old.block, earlier=old.earlier))
-            continue
-        pair = _versions(old, unit) if unit.end <= limit else None
-        if pair is None:
-            return None
-        units.append(unit)
-        functions.append(pair)
-    return units, Change(False, tuple(functions))
+def between(end: int, span: int, limit: int) -> int:
+    """Where the numbers of a unit start that comes after one that ends at `end`, before one that starts at `limit`."""
+    return end + min(span + (_SPARE if limit == ENDLESS else _LITTLE), (limit - end) // 4)
 
 
 def statements(units: Sequence[Unit]) -> ir.Block:
@@ -113,7 +120,8 @@ def statements(units: Sequence[Unit]) -> ir.Block:
     return tuple(found)
 
 
-def _nodes(module: cst.Module) -> Iterator[_Node]:
+def nodes_of(module: cst.Module) -> Iterator[_Node]:
+    """The statements of a part of a file that are units, a class before those of its body."""
     for node in module.body:
         if isinstance(node, cst.ClassDef):
             yield node, len(node.body.body)
@@ -122,7 +130,8 @@ def _nodes(module: cst.Module) -> Iterator[_Node]:
             yield node, None
 
 
-def _block(lowerer: Lowerer, node: cst.CSTNode, members: int | None, start: int) -> tuple[ir.Block, int, int]:
+def block_of(lowerer: Lowerer, node: cst.CSTNode, members: int | None, start: int) -> tuple[ir.Block, int, int]:
+    """What a statement is lowered to under numbers from `start`; these, and how many they are."""
     lowerer.count = start
     if members is None:
         return lowerer.statements([node]), start, lowerer.count - start
@@ -130,25 +139,10 @@ def _block(lowerer: Lowerer, node: cst.CSTNode, members: int | None, start: int)
     return (lowerer.class_head(node),), start, lowerer.count - start
 
 
-def _versions(old: Unit, unit: Unit) -> tuple[ir.FuncDef, ir.FuncDef] | None:
-    """The function that a unit defines, before and after; an earlier version that it is again takes its place."""
-    one, other = old.function, unit.function
-    if one is None or other is None or not _same(_signature(one), _signature(other)):
-        return None
-    known = next((version for version in old.earlier if _same(version, other)), other)
-    others = [version for version in old.earlier if version is not known and version is not one]
-    unit.block, unit.earlier = (known,), [*others, one][-_VERSIONS:]
-    return one, known
-
-
-def _signature(function: ir.FuncDef) -> ir.FuncDef:
-    return function._replace(body=(), generator=False)
-
-
-def _same(one: object, other: object) -> bool:
+def same(one: object, other: object) -> bool:
     """Whether two pieces of representation are the same: `==` takes True for 1, and `return x` for `raise x`."""
     if type(one) is not type(other):
         return False
     if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same, one, other))
     return one == other and (type(one) not in (float, complex) or repr(one) == repr(other))

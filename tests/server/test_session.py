@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modlint import verdicts
 from modlint.config import Config
 from modlint.interpreter import models
 from modlint.linter import Request, lint
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modlint.findings import Finding
+    from modlint.graph import UseGraph
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "fixtures" / "models").rglob("*.py"))
@@ -147,6 +149,28 @@ def test_only_models_that_can_see_the_change_are_interpreted_again(project: Proj
         project.edit("net", edited)
         assert again(project, interpreted, "net") == expected
         project.findings("net")
+
+
+def test_what_stays_is_not_judged_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[UseGraph] = []
+    real = verdicts.judge
+    monkeypatch.setattr(verdicts, "judge", lambda graph: judged.append(graph) or real(graph))
+    for edited, expected in ((NET, 2), (f"# moves all\n{NET}", 0), (NET.replace("norm(4)", "norm(5)"), 1), (NET, 0)):
+        judged.clear()
+        project.edit("net", edited)
+        project.session.findings(str(project.root / "net.py"))
+        assert len(judged) == expected
+        project.findings("net")
+
+
+def test_an_import_of_a_library_leaves_other_files_as_they_are(project: Project) -> None:
+    project.edit("net", NET)
+    project.findings("net")
+    analysis = project.session._analyst._analysis
+    for edited in (f"import math\n{NET}", f"import math\n{NET.replace('norm(4)', 'norm(math.ceil(4))')}", NET):
+        project.edit("net", edited)
+        project.findings("net")
+        assert project.session._analyst._analysis is analysis
 
 
 def test_an_edit_of_a_file_that_is_imported(project: Project, interpreted: list[str]) -> None:

@@ -175,6 +175,40 @@ def test_what_an_edit_leaves_as_it_was_is_the_same_object() -> None:
     assert again is old, "an edit that is taken back is the version from before"
 
 
+def test_functions_that_come_and_go() -> None:
+    parser = PieceParser()
+    parser.parse("x.py", MODULE)
+    assert parser.ir is not None
+    (owner,) = (statement.n for statement in parser.ir.body if isinstance(statement, ir.ClassDef))
+    before = functions_of(parser.ir.body)
+    for text, came, gone in (
+        (MODULE.replace(b"    def f", b"    def e(self): pass\n    def f"), [(owner, "e")], []),
+        (MODULE, [], [(owner, "e")]),
+        (MODULE.replace(b"def f(self)", b"def f(self, y)"), [(owner, "f")], [(owner, "f")]),
+        (MODULE.replace(b"def f(self)", b"def e(self)"), [(owner, "e")], [(owner, "f")]),
+        (MODULE.replace(b"y = g(1)", b"def i(): pass\ny = g(1)"), [(owner, "f"), (None, "i")], [(owner, "e")]),
+        (MODULE + b"def j(): pass\n", [(None, "j")], [(None, "i")]),
+    ):
+        change = parser.parse("x.py", text)
+        assert not change.anew and not change.functions
+        assert [(member.owner, member.function.name) for member in change.came] == came
+        assert [(member.owner, member.function.name) for member in change.gone] == gone
+        assert comparable(parser.ir) == parsed(text)
+        now = functions_of(parser.ir.body)
+        assert all(now[n] is function for n, function in before.items() if function.name in "gh")
+
+
+def test_numbers_for_what_comes_may_run_out() -> None:
+    parser = PieceParser()
+    text = b"class A:\n    x = 1\n    def f0(): pass\n"
+    changes = [parser.parse("x.py", text)]
+    for number in range(1, 30):
+        text = text.replace(b"    x = 1\n", b"    x = 1\n    def f%d(): pass\n" % number)
+        changes.append(parser.parse("x.py", text))
+        assert parser.ir is not None and comparable(parser.ir) == parsed(text)
+    assert not changes[1].anew and any(change.anew for change in changes[2:])
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -195,7 +229,7 @@ def test_nothing_that_means_something_is_taken_for_the_same(before: bytes, after
     parser.parse("x.py", MODULE)
     assert before in MODULE
     change = parser.parse("x.py", MODULE.replace(before, after))
-    assert change.anew or change.functions
+    assert change.anew or change.functions or (change.came and change.gone)
     assert in_pieces(parser, MODULE.replace(before, after)) == parsed(MODULE.replace(before, after))
 
 
