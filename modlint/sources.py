@@ -223,10 +223,13 @@ class Sources:
 
     def locate(self, name: str, numbers: list[int]) -> dict[int, Span]:
         """The spans of numbered nodes. Raises OSError or ModlintError."""
-        from modlint.syntax.source import locate
-
         parser = self._parser(name)
-        return locate(self.source(name), numbers) if parser is None else parser.locate(numbers)
+        if parser is not None:
+            return parser.locate(numbers)
+        from modlint.syntax.spans import located
+
+        file = self.representation(name)
+        return located(self.source(name), () if file is None else file.body, numbers)
 
     def _parser(self, name: str) -> PieceParser | None:
         if self._edited is None or name not in self.setup.overlays:
