@@ -174,7 +174,7 @@ def merged(results: Sequence[FileResult]) -> list[Judged]:
 
 
 class Locator:
-    """Sites -> lines and columns: what holds sites that are prepared together is parsed once more, or the cache knows."""
+    """Sites -> lines and columns: what holds sites that are prepared together is parsed once more."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
