@@ -206,13 +206,14 @@ class Sources:
             self.unreadable[name] = Unreadable(error.message, error.line or 1, getattr(error, "column", 1))
 
     def _parsed(self, name: str) -> FileIR | None:
+        from modlint.syntax.ir import pickled
         from modlint.syntax.source import deep_recursion, parse_source
 
         parsed = None
         with self._failing(name):
             parsed = parse_source(name, self.source(name))
             with deep_recursion(name):
-                blob = pickle.dumps(parsed, pickle.HIGHEST_PROTOCOL)
+                blob = pickled(parsed)
         if name in self.unreadable or parsed is None:
             return None
         self._blobs[name] = blob
