@@ -12,7 +12,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from modlint import ruleset
-from modlint.analysis import FileResult, Options, add_up, analyse_all, is_current, places_of, prepare_all
+from modlint.analysis import (
+    FileResult,
+    Options,
+    add_up,
+    analyse_all,
+    is_current,
+    places_of,
+    prepare_all,
+    rare_collections,
+)
 from modlint.cache import loads, package_stamp
 from modlint.errors import ModlintError
 from modlint.findings import Report, Statistics
@@ -70,7 +79,8 @@ def lint(request: Request) -> Outcome:
     sources = sources_of(request, found, around)
     linted = [name_of(config.root, file) for file in found.files]
     results = analysed(sources, linted, request, selected)
-    reported = findings_of(sources, linted, results, config, rules, selected)
+    with rare_collections():
+        reported = findings_of(sources, linted, results, config, rules, selected)
     sources.save()
     statistics = statistics_of(results, len(linted), time.perf_counter() - started)
     report = Report(reported, statistics, lines_at(sources, reported))
@@ -86,6 +96,7 @@ def findings_of(
     suppressor = Suppressor(sources, linted, rules, config, selected)
     chosen = set(linted)
     here = [item for item in merged(results) if file_of(item) in chosen]
+    locator.prepare({place for item in here for place in places_of(item.judgement) if isinstance(place, Site)})
     judged = map(suppressor.by_intent(locator), here)
     speaking = [item for item in judged if item.judgement.code in selected]
     findings = [*unreadable(sources, linted, rules, selected), *located(speaking, rules, locator, sources)]
@@ -163,7 +174,7 @@ def merged(results: Sequence[FileResult]) -> list[Judged]:
 
 
 class Locator:
-    """Sites -> lines and columns, each file parsed again at most once, and not at all when the cache has the answer."""
+    """Sites -> lines and columns: what holds sites that are prepared together is parsed once more."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
@@ -196,8 +207,7 @@ class Locator:
 
 
 def located(judged: list[Judged], rules: RuleSet, locator: Locator, sources: Sources) -> list[Finding]:
-    """The findings, each file located at once."""
-    locator.prepare({p for item in judged for p in places_of(item.judgement) if isinstance(p, Site)})
+    """The findings, with lines and columns in the place of sites."""
     shown = partial(_shown, sources)
     findings = (finding_of(item.judgement, item.model, rules, locator, shown) for item in judged)
     return [finding for finding in findings if finding is not None]

@@ -206,13 +206,14 @@ class Sources:
             self.unreadable[name] = Unreadable(error.message, error.line or 1, getattr(error, "column", 1))
 
     def _parsed(self, name: str) -> FileIR | None:
+        from modlint.syntax.ir import pickled
         from modlint.syntax.source import deep_recursion, parse_source
 
         parsed = None
         with self._failing(name):
             parsed = parse_source(name, self.source(name))
             with deep_recursion(name):
-                blob = pickle.dumps(parsed, pickle.HIGHEST_PROTOCOL)
+                blob = pickled(parsed)
         if name in self.unreadable or parsed is None:
             return None
         self._blobs[name] = blob
@@ -223,10 +224,13 @@ class Sources:
 
     def locate(self, name: str, numbers: list[int]) -> dict[int, Span]:
         """The spans of numbered nodes. Raises OSError or ModlintError."""
-        from modlint.syntax.source import locate
-
         parser = self._parser(name)
-        return locate(self.source(name), numbers) if parser is None else parser.locate(numbers)
+        if parser is not None:
+            return parser.locate(numbers)
+        from modlint.syntax.spans import located
+
+        file = self.representation(name)
+        return located(self.source(name), () if file is None else file.body, numbers)
 
     def _parser(self, name: str) -> PieceParser | None:
         if self._edited is None or name not in self.setup.overlays:

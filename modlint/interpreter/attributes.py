@@ -252,7 +252,7 @@ def _set(m: Interpreter, base: Value, name: str, value: Value, place: Placement 
             m.call(BoundV(setter.setter, base), CallArgs((value,), {}, None))
         else:
             m.set(base.cells, name, value)
-            if isinstance(base, Obj):
+            if isinstance(base, Obj) and base.owner is not None:
                 m.wrote_into(base, m.taint_of(value), f".{name}", update)
     elif isinstance(base, PyModule):
         m.set(base.cells, name, value)

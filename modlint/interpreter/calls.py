@@ -16,6 +16,7 @@ from modlint.interpreter.values import (
     Choice,
     ClassV,
     ContextV,
+    Descriptor,
     DictObj,
     ExtMethod,
     ExtV,
@@ -292,6 +293,7 @@ def instantiate(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
         obj: Value = m.new_module(cls, args.site)
     else:
         obj = Obj(m.fresh(), cls)
+        m.bear(obj.cells)
         subclassed.begin(m, obj)
     _initialise(m, cls, obj, args)
     return obj
@@ -324,20 +326,23 @@ def _derives(cls: ClassV, name: str) -> bool:
 def _init_dataclass(m: Interpreter, cls: ClassV, obj: Value, args: CallArgs) -> None:
     rest = list(args.args)
     for name in classes.fields(cls):
+        stands = classes.find_any(cls, name)
         if rest:
             value = rest.pop(0)
         elif name in args.kwargs:
             value = args.kwargs[name]
         else:
-            value = _field_default(m, cls, name)
-        m.set_attr(obj, name, value)
+            value = _field_default(m, cls, name, m.live(stands))
+        if type(obj) is Obj and not isinstance(stands, Descriptor):
+            m.set(obj.cells, name, value)  # what `set_attr` comes to
+        else:
+            m.set_attr(obj, name, value)
     after = classes.find_any(cls, "__post_init__")
     if isinstance(after, FuncV):
         call_function(m, after, CallArgs((obj,), {}, args.site))
 
 
-def _field_default(m: Interpreter, cls: ClassV, name: str) -> Value:
-    value = m.live(classes.find_any(cls, name))
+def _field_default(m: Interpreter, cls: ClassV, name: str, value: Value) -> Value:
     if value is MISSING:
         return m.symbol("field", cls.id, name)
     if isinstance(value, Obj) and "#factory" in value.cells:

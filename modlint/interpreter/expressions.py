@@ -125,8 +125,9 @@ def _dict(m: Interpreter, e: ir.Dict, frame: Frame) -> Value:
     for key, value_expr in e.items:
         value = evaluate(m, value_expr, frame)
         if key is not None:
-            m.place(value, value_expr, frame)
-            items[m.key_of(evaluate(m, key, frame))] = value
+            if type(value) is ModuleObj or type(value) is Choice:
+                m.place(value, value_expr, frame)
+            items[key.value if type(key) is ir.Const else m.key_of(evaluate(m, key, frame))] = value
         elif isinstance(value, DictObj):
             items.update(m.dict_items(value))
             is_open = is_open or value.open
@@ -303,7 +304,18 @@ def _with_args(
     for index in range(at, len(e.args)):
         arg = e.args[index]
         value = evaluate(m, arg.value, frame)
-        if arg.star == "*":
+        if not arg.star:
+            placed = type(value) is ModuleObj or type(value) is Choice
+            place = m.place(value, arg.value, frame) if placed else NOWHERE
+            if arg.keyword is None:
+                args.append(value)
+                places.append(place)
+            else:
+                kwargs[arg.keyword] = value
+                named[arg.keyword] = place
+        elif arg.star == "**":
+            _spread(m, value, kwargs)
+        else:
             inner = m.live(value.cells["items"]) if isinstance(value, ListObj) else value
             if type(inner) is Choice:
                 return m.split(
@@ -317,15 +329,6 @@ def _with_args(
                 kwargs["*"] = value
             args.extend(items)
             places.extend(m.list_placement(item) for item in items)
-        elif arg.star == "**":
-            _spread(m, value, kwargs)
-        elif arg.keyword is not None:
-            kwargs[arg.keyword] = value
-            named[arg.keyword] = m.place(value, arg.value, frame)
-        else:
-            args.append(value)
-            placed = type(value) is ModuleObj or type(value) is Choice
-            places.append(m.place(value, arg.value, frame) if placed else NOWHERE)
     slot = m.slot_read(e.func, frame) if m.counting else None
     return m.call(func, CallArgs(tuple(args), kwargs, m.site(frame, e.n), tuple(places), named, frame.qualname, slot))
 

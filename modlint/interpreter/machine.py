@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter.conditions import ALWAYS, NEVER, Cond, Conditions, TooManyPaths
+from modlint.interpreter.overlay import overlaid
 from modlint.interpreter.values import (
     MISSING,
     Choice,
@@ -314,8 +315,9 @@ class State:
         if type(first) is tuple and all(type(v) is tuple and len(v) == len(first) for _, v in alts):
             return tuple(self.join([(c, v[i]) for c, v in alts]) for i in range(len(first)))
         if type(first) is dict and all(type(v) is dict for _, v in alts):
-            keys = {key: None for _, v in alts for key in v}
-            return {key: self.join([(c, v.get(key, MISSING)) for c, v in alts]) for key in keys}
+            whole, differing = overlaid([v for _, v in alts])
+            whole.update((key, self.join([(c, v.get(key, MISSING)) for c, v in alts])) for key in differing)
+            return whole
         merged: dict[Any, tuple[Cond, Value]] = {}
         symbols: list[Sym] = []
         for cond, value in self._flat(alts):

@@ -7,6 +7,9 @@ parsing.
 
 from __future__ import annotations
 
+import copyreg
+import io
+import pickle
 from typing import Any, NamedTuple, TypeAlias
 
 
@@ -356,3 +359,19 @@ class FileIR(NamedTuple):
     body: Block
     mentions: dict[str, None]  # in order, so that the same source is the same bytes in every process
     calls: dict[str, None]
+
+
+def _reduced(node: Any) -> tuple[Any, ...]:
+    return copyreg.__newobj__, (type(node), *node)  # type: ignore[attr-defined]
+
+
+_REDUCED = {kind: _reduced for kind in globals().values() if isinstance(kind, type) and issubclass(kind, tuple)}
+
+
+def pickled(file: FileIR) -> bytes:
+    """The bytes that `pickle.dumps` gives, in half the time: it asks each node how it wants to be pickled."""
+    stream = io.BytesIO()
+    pickler = pickle.Pickler(stream, pickle.HIGHEST_PROTOCOL)
+    pickler.dispatch_table = _REDUCED
+    pickler.dump(file)
+    return stream.getvalue()

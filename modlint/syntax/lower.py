@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
@@ -55,17 +56,21 @@ _COMPARE = {
     cst.NotIn: "not in",
 }
 _ASKING = frozenset({"super", "isinstance", "issubclass"})  # they name a class, but do not build it
-_NAMES = {"None": None, "True": True, "False": False}
+_NAMES = {"None": ir.Const(None), "True": ir.Const(True), "False": ir.Const(False)}
 
 
 class Lowerer:
-    """One walk. With `record`, `nodes[n]` is the libcst node that number n stands for."""
+    """One walk. With `record`, `nodes[n]` is the libcst node that number n stands for.
+
+    The same name is the same string, and the same literal the same constant: representations are smaller by half.
+    """
 
     def __init__(self, record: bool = False) -> None:
         self.count = 0
         self.nodes: list[cst.CSTNode] | None = [] if record else None
         self.mentions: set[str] = set()
         self.calls: set[str] = set()
+        self.constants: dict[str, ir.Const] = {}  # by their text
         self.yields = False
         self.quiet = False  # inside a base class list or an annotation: mentions do not count
 
@@ -89,22 +94,24 @@ class Lowerer:
         return None if node is None else self.expr(node)
 
     def name(self, node: cst.Name) -> ir.Expr:
-        if node.value in _NAMES:
-            return ir.Const(_NAMES[node.value])
-        self.mention(node.value)
-        return ir.Name(node.value, self.number(node))
+        name = intern(node.value)
+        if name in _NAMES:
+            return _NAMES[name]
+        self.mention(name)
+        return ir.Name(name, self.number(node))
 
     def attribute(self, node: cst.Attribute) -> ir.Expr:
         n = self.number(node)
-        self.mention(node.attr.value)
-        return ir.Attr(self.expr(node.value), node.attr.value, n)
+        name = intern(node.attr.value)
+        self.mention(name)
+        return ir.Attr(self.expr(node.value), name, n)
 
     def literal(self, node: cst.BaseExpression) -> ir.Expr:
         text = node.value  # type: ignore[attr-defined]
-        return ir.Const(_evaluate(text))
-
-    def string(self, node: cst.SimpleString) -> ir.Expr:
-        return ir.Const(_evaluate(node.value))
+        found = self.constants.get(text)
+        if found is None:
+            found = self.constants[text] = ir.Const(_evaluate(text))
+        return found
 
     def ellipsis(self, node: cst.Ellipsis) -> ir.Expr:
         return ir.Const(...)
@@ -155,7 +162,7 @@ class Lowerer:
             self.calls.add(name)
 
     def args(self, nodes: Sequence[cst.Arg]) -> tuple[ir.Arg, ...]:
-        return tuple(ir.Arg(self.expr(a.value), a.keyword.value if a.keyword else None, a.star) for a in nodes)
+        return tuple(ir.Arg(self.expr(a.value), intern(a.keyword.value) if a.keyword else None, a.star) for a in nodes)
 
     def subscript(self, node: cst.Subscript) -> ir.Expr:
         n = self.number(node)
@@ -260,7 +267,7 @@ class Lowerer:
         return tuple(found)
 
     def _param(self, node: cst.Param, kind: str) -> ir.Param:
-        return ir.Param(node.name.value, kind, self.optional(node.default))
+        return ir.Param(intern(node.name.value), kind, self.optional(node.default))
 
     def function(self, node: cst.FunctionDef) -> ir.FuncDef:
         n = self.number(node)
@@ -269,7 +276,7 @@ class Lowerer:
         outer, self.yields = self.yields, False
         body = self.block(node.body)
         generator, self.yields = self.yields, outer
-        return ir.FuncDef(node.name.value, params, body, decorators, generator, n)
+        return ir.FuncDef(intern(node.name.value), params, body, decorators, generator, n)
 
     def class_(self, node: cst.ClassDef) -> ir.ClassDef:
         return self.class_head(node)._replace(body=self.block(node.body))
@@ -281,7 +288,7 @@ class Lowerer:
         self.quiet = True
         bases = self.args(node.bases) + self.args(node.keywords)
         self.quiet = False
-        return ir.ClassDef(node.name.value, bases, (), decorators, n)
+        return ir.ClassDef(intern(node.name.value), bases, (), decorators, n)
 
     # -- statements ----------------------------------------------------------------------------------------------
 
@@ -291,7 +298,7 @@ class Lowerer:
     def statements(self, nodes: Sequence[cst.CSTNode]) -> ir.Block:
         found: list[ir.Stmt] = []
         for node in nodes:
-            if isinstance(node, cst.SimpleStatementLine):
+            if type(node) is cst.SimpleStatementLine:
                 for small in node.body:
                     self.statement(small, found)
             else:
@@ -439,8 +446,8 @@ def _simple_spec(piece: cst.FormattedStringExpression) -> str | None:
 
 def _dotted(node: cst.BaseExpression) -> str:
     if isinstance(node, cst.Attribute):
-        return f"{_dotted(node.value)}.{node.attr.value}"
-    return node.value if isinstance(node, cst.Name) else ""
+        return intern(f"{_dotted(node.value)}.{node.attr.value}")
+    return intern(node.value) if isinstance(node, cst.Name) else ""
 
 
 def _leftmost(node: cst.BaseExpression) -> str:
@@ -450,7 +457,7 @@ def _leftmost(node: cst.BaseExpression) -> str:
 
 
 def _as_name(node: cst.AsName | None) -> str | None:
-    return node.name.value if node is not None and isinstance(node.name, cst.Name) else None
+    return intern(node.name.value) if node is not None and isinstance(node.name, cst.Name) else None
 
 
 def _captures(node: cst.CSTNode) -> tuple[str, ...]:
@@ -469,7 +476,7 @@ _EXPR: dict[type, Callable[[Lowerer, Any], ir.Expr]] = {
     cst.Integer: Lowerer.literal,
     cst.Float: Lowerer.literal,
     cst.Imaginary: Lowerer.literal,
-    cst.SimpleString: Lowerer.string,
+    cst.SimpleString: Lowerer.literal,
     cst.ConcatenatedString: Lowerer.concatenated,
     cst.FormattedString: Lowerer.formatted,
     cst.Ellipsis: Lowerer.ellipsis,

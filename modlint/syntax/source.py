@@ -15,9 +15,10 @@ from modlint.errors import ModlintError
 from modlint.syntax.ir import FileIR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     import libcst
+    from libcst.metadata import CodeRange
 
 _DEEP = 8000  # frames; enough for an expression nested a thousand deep
 _OPEN = 200  # brackets open at once: Python reads no more, and libcst overflows the machine's stack at some thousand
@@ -89,21 +90,28 @@ def parse_source(path: str, data: bytes) -> FileIR:
 
 def locate(data: bytes, numbers: Iterable[int]) -> dict[int, Span]:
     """The spans of numbered nodes: parses the file a second time, so ask only for what is reported."""
-    from libcst.metadata import MetadataWrapper, PositionProvider
-
     from modlint.syntax.lower import Lowerer
 
     with deep_recursion(""):
-        wrapper = MetadataWrapper(parse_module("", data), unsafe_skip_copy=True)
+        module, positions = positioned(data)
         lowerer = Lowerer(record=True)
-        lowerer.statements(wrapper.module.body)
-        positions = wrapper.resolve(PositionProvider)
+        lowerer.statements(module.body)
     nodes = lowerer.nodes or []
-    spans = {}
-    for number in numbers:
-        span = positions[nodes[number]]
-        spans[number] = Span(span.start.line, span.start.column + 1, span.end.line, span.end.column + 1)
-    return spans
+    return {number: span_of(positions[nodes[number]]) for number in numbers}
+
+
+def positioned(data: bytes) -> tuple[libcst.Module, Mapping[libcst.CSTNode, CodeRange]]:
+    """The syntax tree, and where each node stands. Raises SourceError."""
+    from libcst.metadata import MetadataWrapper, PositionProvider
+
+    wrapper = MetadataWrapper(parse_module("", data), unsafe_skip_copy=True)
+    return wrapper.module, wrapper.resolve(PositionProvider)
+
+
+def span_of(found: CodeRange, before: int = 0) -> Span:
+    """A range as a span, with so many rows before the text that it is a range of."""
+    start, end = found.start, found.end
+    return Span(start.line + before, start.column + 1, end.line + before, end.column + 1)
 
 
 @contextmanager
