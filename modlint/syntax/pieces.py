@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modlint.syntax.fitting import fitted
 from modlint.syntax.ir import FileIR
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import libcst
 
 _START = re.compile(rb"^(?:(class|def|async)\b|@[\w.]+(?=\(|[ \t]*(?:#|\r?$)))", re.MULTILINE)  # not BibTeX's `@misc{`
+_SEVERAL = 3  # pieces, of which the first and the last have changed
 _CONTINUED = (b"\\\n", b"\\\r\n")
 
 
@@ -114,9 +115,12 @@ class PieceParser:
         head = _alike(old, texts)
         tail = _alike(old[head:][::-1], texts[head:][::-1])
         gone, after = old[head : len(old) - tail], old[len(old) - tail :]
-        new = [(text, self._module(text)) for text in texts[head : len(texts) - tail]]
+        middle = texts[head : len(texts) - tail]
         end = _first(after, ENDLESS)
-        found = _changed(new, gone, _last(old[:head]), end) or _placed(new, _free(old[:head], gone, end), end)
+        found = self._one_by_one(old[:head], gone, middle, end)
+        if found is None:
+            new = [(text, self._module(text)) for text in middle]
+            found = _changed(new, gone, _last(old[:head]), end) or _placed(new, _free(old[:head], gone, end), end)
         if found is None:
             self._pieces, self.ir = [], None
             return self._parsed(texts)
@@ -125,6 +129,27 @@ class PieceParser:
         if gone or made or self.ir is None:
             self.ir = self._together(gone, made)
         return change if old else ANEW
+
+    def _one_by_one(
+        self, before: list[_Piece], gone: list[_Piece], texts: list[bytes], end: int
+    ) -> tuple[list[_Piece], Change] | None:
+        """The same number of pieces, of which some between others differ, in functions alone; else None."""
+        if len(gone) != len(texts) or len(texts) < _SEVERAL:
+            return None
+        made, functions, came, went = list[_Piece](), list[Any](), list[Any](), list[Any]()
+        for index, (piece, text) in enumerate(zip(gone, texts, strict=True)):
+            if piece.text == text:
+                made.append(piece)
+                continue
+            start, stop = _last([*before, *made]), _first(gone[index + 1 :], end)
+            found = _changed([(text, self._module(text))], [piece], start, stop)
+            if found is None:
+                return None
+            made += found[0]
+            functions += found[1].functions
+            came += found[1].came
+            went += found[1].gone
+        return made, Change(False, tuple(functions), tuple(came), tuple(went))
 
     def _module(self, text: bytes) -> libcst.Module:
         try:
