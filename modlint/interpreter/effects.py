@@ -54,12 +54,17 @@ def skipped(m: Interpreter, func: FuncV, args: CallArgs) -> tuple[Value] | None:
 
 def without_effect(m: Interpreter, function: Value, module: ModuleObj) -> bool:
     """Whether a function of one module has no effect on `module` or any below it."""
-    receivers: tuple[Value, ...] = ()
-    while isinstance(function, BoundV):
-        receivers, function = (function.receiver, *receivers), function.func
+    args: tuple[Value, ...] = (module,)
+    kwargs: dict[str, Value] = {}
+    while isinstance(function, BoundV | PartialV):
+        if isinstance(function, PartialV):
+            args, kwargs = (*function.args, *args), {**function.kwargs, **kwargs}
+        else:
+            args = (function.receiver, *args)
+        function = function.func
     if not isinstance(function, FuncV):
         return False
-    return skipped(m, function, CallArgs((*receivers, module), {}, None)) is not None
+    return skipped(m, function, CallArgs(args, kwargs, None)) is not None
 
 
 def _given(func: FuncV, args: CallArgs) -> dict[str, Value] | None:
@@ -74,7 +79,7 @@ def _harmless(m: Interpreter, func: FuncV, effects: Effects, given: dict[str, Va
         return False
     if effects.raises and any(not is_const(v) and not isinstance(v, FuncV | ClassV | ExtV) for v in given.values()):
         return False
-    methods = {name for on, name in effects.methods if _may_have(m, given.get(on), name)}
+    asked = {(on, name) for on, name in effects.methods if _may_have(m, given.get(on), name)}
     for name in effects.called:
         callee = given.get(name, func.defaults.get(name, MISSING))
         while isinstance(callee, PartialV | BoundV):
@@ -82,9 +87,13 @@ def _harmless(m: Interpreter, func: FuncV, effects: Effects, given: dict[str, Va
         inner = of(m, callee) if isinstance(callee, FuncV) else None
         if inner is None or not inner.harmless:
             return False
-        methods |= {name for _, name in inner.methods}
-    methods = {name for name in methods if not known_names.in_place(name)}
-    return not methods or _methods_harmless(m, methods, _classes(m, given.values()))
+        asked |= {("", name) for _, name in inner.methods}
+    for on in {on for on, _ in asked}:
+        methods = {name for of_it, name in asked if of_it == on and not known_names.in_place(name)}
+        receivers = [given[on]] if on in given else given.values()
+        if methods and not _methods_harmless(m, methods, _classes(m, receivers)):
+            return False
+    return True
 
 
 def _may_have(m: Interpreter, value: Value, name: str) -> bool:

@@ -25,7 +25,7 @@ class Effects(NamedTuple):
     why_not: str
     called: frozenset[str]  # parameters that it calls
     changed: frozenset[str]  # parameters that must be no list or dict of others, because it changes them
-    methods: frozenset[tuple[str, str]]  # methods that it calls: on which parameter ("" if none), and the name
+    methods: frozenset[tuple[str, str]]  # methods that it calls: on which parameter alone ("" if none), and the name
     raises: bool  # whether it may raise: no matter where nothing that it is given is open
     returns: str  # a parameter's name, "" for None, FRESH or OTHER
 
@@ -317,7 +317,7 @@ class _Reading:
             return
         if not known_names.reads(func.name) and not self._is_given(func.value):
             raise _Effect(f"calls {func.name}")
-        on = self._parameter(func.value)
+        on = "" if node.args else self._parameter(func.value)  # with arguments it reaches more than its receiver
         if func.name != "apply":
             self.methods.add((on, func.name))
             return
