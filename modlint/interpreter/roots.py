@@ -57,7 +57,15 @@ def _sets_forward(node: object) -> bool:
 def builders(m: Interpreter, module: PyModule) -> list[FuncV]:
     """The functions of the top level that call something named like a class."""
     found = [f for f in module.cells.values() if isinstance(f, FuncV) and f.module is module and f.owner is None]
-    return sorted((f for f in found if _builds(m, module, f.node)), key=lambda f: f.node.n)
+    return sorted((f for f in found if _is_builder(m, module, f)), key=lambda f: f.node.n)
+
+
+def _is_builder(m: Interpreter, module: PyModule, func: FuncV) -> bool:
+    """Found out once for each definition: an editor asks after every edit."""
+    known = m.building.get(id(func.node))
+    if known is None or known[0] is not func.node:
+        known = m.building[id(func.node)] = (func.node, _builds(m, module, func.node))
+    return known[1]
 
 
 def _builds(m: Interpreter, module: PyModule, node: object) -> bool:
