@@ -91,8 +91,11 @@ def claimed(m: Interpreter, restricted: bool) -> list[RawUse]:
 def _unrestricted(m: Interpreter, uses: list[RawUse]) -> list[RawUse]:
     """The uses that happen whatever the constructor was given."""
     kept: dict[int, RawUse] = {}
+    known: dict[Cond, Cond] = {}
     for use in uses:
-        cond = _whatever_is_given(m, use.cond)
+        cond = known.get(use.cond)
+        if cond is None:
+            cond = known[use.cond] = _whatever_is_given(m, use.cond)
         if cond and not use.guessed and (use.parent is None or use.parent in kept):
             kept[use.order] = use._replace(cond=cond)
     return list(kept.values())

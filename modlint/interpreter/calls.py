@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, effects, enums, library, managers, plain, subclassed
+from modlint.interpreter import classes, effects, enums, library, managers, plain, subclassed, templates
 from modlint.interpreter.expressions import evaluate
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.iteration import drain, exhaust, items_of
@@ -164,6 +165,10 @@ def _activate(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
     if m.recalls:
         m.used[id(func.node)] = func.node
     active = m.stack.count(func.id)
+    if active:
+        m.reentered.add(func.id)
+    if len(m.stack) >= m.highest:
+        m.highest = len(m.stack) + 1
     endless = (active > 1 and _aimless(args)) or (active == 1 and _open_data(m, func, args))
     if len(m.stack) >= DEEPEST or active >= RECURSIONS or endless:
         m.note("gave up: recursion")
@@ -187,6 +192,7 @@ def _run_body(m: Interpreter, func: FuncV, frame: Frame) -> Value:
         if m.run is not None and not func.context and frame.yields is None:
             return _generator(m, func, frame)
         frame.yields = {"items": ()}  # anew, should the body run on several paths
+        m.bear(frame.yields)
     assert isinstance(func.node, ir.FuncDef)
     parts = managers.halves(func.node.body) if func.context else None
     start = len(m.pending)
@@ -214,6 +220,7 @@ def _generator(m: Interpreter, func: FuncV, frame: Frame) -> Value:
 
     def start() -> tuple[Value, ...]:
         frame.yields = {"items": ()}
+        m.bear(frame.yields)
         made = _run_body(m, func, frame)
         return drain(m, made) if isinstance(made, IterObj) else items_of(m, made)[0]
 
@@ -290,11 +297,15 @@ def instantiate(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
     if _derives(cls, "TypedDict"):
         return m.call(ExtV("builtins.dict"), args)
     if cls.is_module:
-        obj: Value = m.new_module(cls, args.site)
-    else:
-        obj = Obj(m.fresh(), cls)
-        m.bear(obj.cells)
-        subclassed.begin(m, obj)
+        return templates.built(m, cls, args, partial(_module, m, cls, args))
+    obj = m.new_plain(cls)
+    subclassed.begin(m, obj)
+    _initialise(m, cls, obj, args)
+    return obj
+
+
+def _module(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
+    obj = m.new_module(cls, args.site)
     _initialise(m, cls, obj, args)
     return obj
 

@@ -31,6 +31,7 @@ def define(m: Interpreter, node: ir.ClassDef, frame: Frame, execute: Callable[..
     cls.mro = linearise(cls, bases)
     cls.asked = m if m.recalls and frame.module.state == "running" else None
     cls.is_module = any(is_module_class(m, base) for base in bases) or _looks_like_module(cls, bases)
+    m.bear(cls.cells)
     body = Frame(m.fresh(), "class", frame.module, cls.qualname, frame, cls.cells, cls)
     execute(m, node.body, body)
     enums.complete(m, cls)

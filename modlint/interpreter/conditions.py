@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 MANY_NODES = 4_000  # from here on one path is followed instead of all
 MOST_NODES = 60_000
@@ -214,6 +214,20 @@ class Conditions:
         if known is None:
             known = self._terms[one] = tuple(islice(_paths(one), MOST_TERMS))
         return known
+
+
+def mentions(one: Cond, literals: Collection[int]) -> bool:
+    """Whether a condition depends on one of the literals."""
+    todo, seen = [one], set[int]()
+    while todo:
+        node = todo.pop()
+        if node.high is None or node.low is None or id(node) in seen:
+            continue
+        if node.var in literals:
+            return True
+        seen.add(id(node))
+        todo += (node.high, node.low)
+    return False
 
 
 def _paths(one: Cond) -> Iterator[frozenset[int]]:

@@ -68,7 +68,7 @@ def _copy_object(m: Interpreter, value: Value, site: Site | None, memo: dict[int
         return copied
     new: Value
     if isinstance(value, Obj):
-        new = memo[id(value)] = Obj(m.fresh(), value.cls)
+        new = memo[id(value)] = m.new_plain(value.cls)
         new.cells.update({key: _copy(m, item, site, memo) for key, item in value.cells.items()})
     elif isinstance(value, ListObj):
         new = memo[id(value)] = m.new_list((), value.kind)
@@ -86,10 +86,12 @@ def _copy_object(m: Interpreter, value: Value, site: Site | None, memo: dict[int
 
 def _blank(m: Interpreter, value: ModuleObj, site: Site | None) -> ModuleObj:
     made = ModuleObj(m.fresh(), value.cls, value.created)
+    m.bear(made.cells, made.mods, made.tensors, made.meta)
     made.entry, made.bound = value.entry, dict(value.bound)
     made.places = dict(value.places)
     keep = ("wrappers", "frozen", "unknown-children", "unknown-class")
     made.facts = {key: fact for key, fact in value.facts.items() if key in keep}
+    m.bear(made.places, made.facts)
     m.modules.append(made)
     if value.id in m.meant_shared:
         m.meant_shared[made.id] = m.meant_shared[value.id]
@@ -109,7 +111,7 @@ def shallow_copy(m: Interpreter, value: Value, site: Site | None = None) -> Valu
     if isinstance(value, DictObj):
         return m.new_dict(dict(m.dict_items(value)), value.open)
     if isinstance(value, Obj) and not enums.is_member(value):
-        made = Obj(m.fresh(), value.cls)
+        made = m.new_plain(value.cls)
         made.cells.update(value.cells)
         return made
     if isinstance(value, ModuleObj):

@@ -55,7 +55,7 @@ def _same(found: dict[str, Value], value: Value) -> Obj | None:
 
 
 def _member(m: Interpreter, cls: ClassV, name: str, value: Value, data: bool) -> Obj:
-    made = Obj(m.fresh(), cls)
+    made = m.new_plain(cls)
     made.cells.update({"name": name, "value": value, "_name_": name, "_value_": value})
     if data and is_const(value):
         made.cells[PLAIN] = value

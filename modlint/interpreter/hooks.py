@@ -31,7 +31,7 @@ def register(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value
     kind = _BEFORE if name == "register_forward_pre_hook" else _AFTER
     if m.live(args.kwargs.get("with_kwargs", False)) is True:
         kind += " with keywords"
-    handle = Obj(m.fresh(), ExtV("torch.utils.hooks.RemovableHandle"))
+    handle = m.new_plain(ExtV("torch.utils.hooks.RemovableHandle"))
     key = f"{kind} {handle.id}"
     handle.cells["remove"] = ExtMethod(obj, "remove", lambda mm, o, a, _: mm.set(o.facts, key, None))
     m.set(obj.facts, key, function)

@@ -134,7 +134,7 @@ class Interpreter(Placements):
 
     def new_object(self, cls: ClassV, args: CallArgs) -> Value:
         """`object.__new__(cls)`."""
-        return self.new_module(cls, args.site) if cls.is_module else Obj(self.fresh(), cls)
+        return self.new_module(cls, args.site) if cls.is_module else self.new_plain(cls)
 
     def make_function(self, node: ir.FuncDef | ir.Lambda, frame: Frame) -> FuncV:
         """A function value; its defaults are evaluated now."""
@@ -180,6 +180,7 @@ class Interpreter(Placements):
     def comprehension_frame(self, frame: Frame) -> Frame:
         """The scope of a comprehension."""
         inner = Frame(self.fresh(), "comprehension", frame.module, frame.qualname, frame, None, frame.owner)
+        self.bear(inner.cells)
         inner.first = frame.first
         inner.places = frame.places
         return inner
@@ -202,15 +203,15 @@ class Interpreter(Placements):
         """`name = value` in the scope that the name belongs to."""
         kind = frame.scopes.get(name) if frame.scopes else None
         if kind == "global":
-            self.set_local(frame.module.cells, name, value)
+            self.set(frame.module.cells, name, value)
             return
-        target = frame
         if kind == "nonlocal":
             scope_ = frame.parent
             while scope_ is not None and name not in scope_.cells:
                 scope_ = scope_.parent
-            target = scope_ or frame
-        self.set_local(target.cells, name, value)
+            self.set((scope_ or frame).cells, name, value)
+            return
+        self.set_local(frame.cells, name, value)
 
     def super_of(self, frame: Frame, args: list[Value]) -> Value:
         """`super()` with or without arguments."""

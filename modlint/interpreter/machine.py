@@ -58,16 +58,26 @@ class State:
         self.pending: list[Exit] = []
         self.conds = Conditions()
         self.pc: Cond = ALWAYS
-        self._symbols: dict[tuple[Any, ...], Sym] = {}
-        self._count = 0
+        self.symbols: dict[tuple[Any, ...], Sym] = {}
+        self.count = 0  # the last number that was given
         self.narrowed = False  # whether some paths of this model were left out
-        self._born: dict[int, int] = {}  # dicts by identity: the last number when they were made
+        self.born: dict[int, int] = {}  # dicts by identity: the number of what they belong to
         self.writes = 0  # of what values hold: while it stays the same, they hold the same
+        self.touched: dict[int, int] = {}  # by the number of what was written into (0: a file's): the last write
+        self.lowest = 0  # of these numbers, since somebody asked
+        self.oldest: tuple[float, float] = (0, 0)  # unknown value, and condition, that mattered since somebody asked
+        self.drafts: list[tuple[int, Callable[[], None]]] = []  # what undoing to before a place in the journal spoils
 
     def fresh(self) -> int:
         """A number that nothing else bears."""
-        self._count += 1
-        return self._count
+        self.count += 1
+        return self.count
+
+    def number(self, many: int) -> int:
+        """The first of as many numbers that nothing else bears."""
+        first = self.count + 1
+        self.count += many
+        return first
 
     def bear(self, *cells: dict[Any, Any]) -> None:
         """Note that nothing else knows of these dicts yet.
@@ -75,7 +85,7 @@ class State:
         An identity that was taken over from a dict that is gone does no harm: it became free after that was made.
         """
         for one in cells:
-            self._born[id(one)] = self._count
+            self.born[id(one)] = self.count
 
     def conjoin(self, one: Cond, other: Cond) -> Cond:
         """Both conditions hold."""
@@ -110,6 +120,10 @@ class State:
     def set(self, cells: dict[Any, Any], key: Any, value: Value) -> None:
         """Write a cell; MISSING deletes it."""
         self.writes += 1
+        born = self.born.get(id(cells), 0)
+        self.touched[born] = self.writes
+        if born < self.lowest:
+            self.lowest = born
         self.journal.append((cells, key, cells.get(key, MISSING)))
         if value is MISSING:
             cells.pop(key, None)
@@ -135,6 +149,8 @@ class State:
             self._rebase(exit, mark)
         journal = self.journal
         self.writes += 1
+        while self.drafts and self.drafts[-1][0] > mark:
+            self.drafts.pop()[1]()
         while len(journal) > mark:
             cells, key, old = journal.pop()
             if old is MISSING:
@@ -191,7 +207,7 @@ class State:
             for place, write in exit.delta.items():
                 places.setdefault(place, write)
         for place, (cells, key, value) in places.items():
-            if self._born.get(id(cells), 0) > since:
+            if self.born.get(id(cells), 0) > since:
                 self.set(cells, key, value)
                 continue
             base = cells.get(key, MISSING)
@@ -253,7 +269,7 @@ class State:
         """
         if self.conds.crowded and not whole:
             return self._first(branches)
-        mark, before, start = len(self.journal), self.pc, self._count
+        mark, before, start = len(self.journal), self.pc, self.count
         exits = []
         for cond, branch in branches:
             self.pc = cond
@@ -291,12 +307,20 @@ class State:
         self.pc = before
         raise Dead
 
+    def asks_choice(self, value: Choice) -> None:
+        """Take notice that it matters which of several values one is."""
+        symbol, literal = self.oldest
+        newest = min(cond.var for cond, _ in value.alts)
+        if newest < literal:
+            self.oldest = symbol, newest
+
     # -- choices -------------------------------------------------------------------------------------------------
 
     def live(self, value: Value) -> Value:
         """The value with only those alternatives that the present path leaves."""
         if type(value) is not Choice:
             return value
+        self.asks_choice(value)
         if self.pc is ALWAYS:
             return value
         alts = [(both, v) for cond, v in value.alts if (both := self.conjoin(self.pc, cond))]
@@ -390,12 +414,12 @@ class State:
     def symbol(self, op: str, *args: Any) -> Sym:
         """The unknown value of an expression: the same expression is the same value."""
         key = (op, *((Sym, a.id) if type(a) is Sym else (type(a), a) if is_const(a) else ("id", id(a)) for a in args))
-        found = self._symbols.get(key)
+        found = self.symbols.get(key)
         if found is None:
             taint, src = 0, frozenset[int]()
             for arg in args:
                 if type(arg) is Sym:
                     taint |= arg.taint
                     src = src | arg.src
-            found = self._symbols[key] = Sym(self.fresh(), op, args, taint, src)
+            found = self.symbols[key] = Sym(self.fresh(), op, args, taint, src)
         return found

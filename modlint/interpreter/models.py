@@ -237,7 +237,7 @@ class Analysis:
         """Run `entry` once, counting; then see what state crosses calls.
 
         Of nine models in ten no instance runs twice. Which state theirs have says nothing of reuse: it is looked at
-        only where something stayed unknown, so that the reasons are counted as often as elsewhere.
+        only where something stayed unknown, so that the reasons are counted as often as elsewhere, if they are.
         """
         m = self._m
         m.pc = ALWAYS
@@ -252,7 +252,8 @@ class Analysis:
             m.uses = _without_step(m.uses)
         name = classes.type_name(root) if isinstance(root.cls, ClassV) else model
         self._run |= {use.obj.cls.id for use in claimed(m, restricted) if isinstance(use.obj.cls, ClassV)}
-        if not (self._only_reuse and noted == m.unknowns.total() and nothing_again(m)):
+        counts = self._recall is None and noted != m.unknowns.total()  # in an editor nobody asks for the reasons
+        if counts or not (self._only_reuse and nothing_again(m)):
             self._again(root, entry)
         if m.narrowed:
             m.note("gave up: too many paths")

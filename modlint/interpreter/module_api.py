@@ -20,6 +20,7 @@ from modlint.interpreter.values import (
     MISSING,
     BoundV,
     CallArgs,
+    Choice,
     FuncV,
     ModuleObj,
     Tensor,
@@ -48,17 +49,18 @@ def module_method(m: Interpreter, obj: ModuleObj, name: str) -> Callable[..., Va
     return _MODULE.get(name)
 
 
-def walk(m: Interpreter, obj: ModuleObj, seen: dict[int, ModuleObj] | None = None) -> Iterator[ModuleObj]:
+def walk(m: Interpreter, obj: ModuleObj) -> Iterator[ModuleObj]:
     """The module and all below it, each once, as modules() gives them."""
-    seen = {} if seen is None else seen
-    if obj.id in seen:
-        return
-    seen[obj.id] = obj
-    yield obj
-    for child in list(obj.mods.values()):
-        for one in m.possible(child):
-            if isinstance(one, ModuleObj):
-                yield from walk(m, one, seen)
+    seen: set[int] = set()
+    todo: list[Value] = [obj]
+    while todo:
+        one = todo.pop()
+        if type(one) is Choice:
+            todo += [alternative for _, alternative in reversed(one.alts)]
+        elif isinstance(one, ModuleObj) and one.id not in seen:
+            seen.add(one.id)
+            yield one
+            todo += reversed(one.mods.values())
 
 
 def _children(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:

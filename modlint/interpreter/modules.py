@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from modlint.catalogue import UNKNOWN
 from modlint.catalogue.entries import Forward, Holds
-from modlint.interpreter import classes, hooks, parameter_lists, tracking
+from modlint.interpreter import classes, hooks, parameter_lists, replays, tracking
 from modlint.interpreter.frames import Run
 from modlint.interpreter.iteration import exhaust, items_of, iterate
 from modlint.interpreter.machine import Dead
@@ -226,7 +226,13 @@ def run_forward(m: Interpreter, obj: ModuleObj, args: CallArgs, hooked: bool = T
 
 
 def run_module(m: Interpreter, obj: ModuleObj, forward: Value, args: CallArgs, hooked: bool = False) -> Value:
-    """One execution: recorded, then followed if its source is known."""
+    """One execution: recorded, then followed if its source is known, or taken from that of another instance."""
+    if obj.made is None or not m.counting:
+        return _executed(m, obj, forward, args, hooked)
+    return replays.executed(m, obj, forward, args, hooked, partial(_executed, m, obj, forward, args, hooked))
+
+
+def _executed(m: Interpreter, obj: ModuleObj, forward: Value, args: CallArgs, hooked: bool) -> Value:
     if m.nesting(obj) >= 3 or m.depth >= NESTED:
         m.note("gave up: recursion")
         return m.data(INPUT)

@@ -90,6 +90,7 @@ class Placements(Runs):
         if type(value) is not ModuleObj and type(value) is not Choice:
             return NOWHERE
         found = self.placement(value, source, frame, "item")
+        self.places += 1
         for one in self.possible(value):
             if isinstance(one, ModuleObj):
                 self.listed[one.id] = found

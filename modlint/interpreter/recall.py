@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from modlint.interpreter import members
+from modlint.interpreter import members, templates
 from modlint.interpreter.interpreter import mentions_training
 from modlint.interpreter.values import EVERY, MISSING, MODAL, FuncV
 from modlint.syntax import ir
@@ -127,6 +127,7 @@ class Recall:
         for one in moved:
             members.put(module, one)
         self._forget_facts(old)
+        templates.outdate(m, old)
         for entry in (entry for keys in self._entries.values() for found in keys.values() for entry in found):
             entry.outdate(swaps)
         return []

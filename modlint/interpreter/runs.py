@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from modlint.graph import Site
 from modlint.interpreter.conditions import ALWAYS, Cond, Conditions
 from modlint.interpreter.frames import Loop, Within
 from modlint.interpreter.machine import GiveUp
 from modlint.interpreter.truth import Truths
-from modlint.interpreter.values import DictObj, IterObj, ListObj, Sym, Value, is_const
+from modlint.interpreter.values import DictObj, IterObj, ListObj, Obj, Sym, Value, is_const
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from modlint.catalogue import Catalogue, Entry
     from modlint.catalogue.entries import Wrapper
     from modlint.graph import State as StateClass
     from modlint.interpreter.frames import Frame, Run
+    from modlint.interpreter.replays import Summary
+    from modlint.interpreter.templates import Template
     from modlint.interpreter.tracking import Crossing, RawUse
     from modlint.interpreter.values import ClassV, Definitions, ModuleObj, Placement, PyModule
     from modlint.syntax import ir
@@ -25,7 +30,11 @@ if TYPE_CHECKING:
 
 BUDGET = 150_000  # steps of one model
 SPENT = "gave up: step budget"
+LONGEST = 64  # iterations that are run one by one
+_LONGEST_NEST = 1024  # iterations of the innermost of nested loops, taken together
+_SHORTEST = 16
 _LONGEST_LIST = 4096
+_Held = TypeVar("_Held", ListObj, DictObj, IterObj, Obj)
 
 
 class Learning:
@@ -104,9 +113,18 @@ class Runs(Truths):
         self.resolving: set[tuple[str, str]] = set()
         self.states: dict[Any, StateClass] = {}  # what the catalogue said of a class with given arguments
         self._cues: dict[int, tuple[ir.Expr, str]] = {}
+        self.building: dict[int, tuple[ir.FuncDef | ir.Lambda, bool]] = {}  # by identity: whether it builds a module
         self.updating: dict[int, tuple[ir.Assign, ir.Attr | None]] = {}  # by identity: what it updates
         self.updated: tuple[str, str] | None = None  # the attribute that the running assignment updates
         self.asked_training = False
+        self.templates: dict[Hashable, Template] = {}  # calls of constructors of this model
+        self.summaries: dict[Hashable, Summary | int] = {}  # executions of instances, or how often that was tried
+        self.places = 0  # how often the source put an instance into a list or an argument
+        self.lasting: dict[Hashable, Template] = {}  # and of every model, where somebody asks
+        self.templating = False
+        self.began = 0  # the last number that is older than this model
+        self.highest = 0  # calls within calls, since somebody asked
+        self.reentered: set[int] = set()  # functions that ran within themselves, since the same
         self.open_defaults: tuple[int, tuple[type, ...]] = (0, ())  # a class, and defaults of its constructor to doubt
         self.accepted: Cond = ALWAYS  # the arguments with which the model does not raise
         self.kept_eval: dict[int, dict[str, None]] = {}
@@ -121,8 +139,8 @@ class Runs(Truths):
         self.pc = ALWAYS
         self.conds.clear()
         self.conds.against = False
-        self._symbols.clear()
-        self._born.clear()
+        self.symbols.clear()
+        self.forget_templates()
         self.forget_truths()
         self.steps, self.budget = 0, budget
         self.narrowed = False
@@ -140,6 +158,24 @@ class Runs(Truths):
         self.cue, self.meant_shared, self.updated = "", {}, None
         self.accepted = ALWAYS
         self.asked_training, self.kept_eval, self.evaluating, self.open_defaults = False, {}, False, (0, ())
+
+    def forget_templates(self) -> None:
+        """Make ready for another model: what its constructors build is looked at anew."""
+        self.born.clear()
+        self.touched.clear()
+        self.drafts.clear()
+        self.templates.clear()
+        self.summaries.clear()
+        self.reentered.clear()
+        self.began, self.templating = self.count, True
+
+    def draft(self, key: Hashable, template: Template) -> None:
+        """Remember a constructor's call, as long as what it wrote is not undone."""
+        self.templates[key] = template
+        self.drafts.append((len(self.journal), partial(self._spoil, key)))
+
+    def _spoil(self, key: Hashable) -> None:
+        self.templates.pop(key, None)
 
     def suspend(self) -> tuple[Any, ...]:
         """Set the present run aside, to run the top level of a file."""
@@ -160,8 +196,13 @@ class Runs(Truths):
             self.modules,
             self.conds,
             self.narrowed,
-            self._numbers,
+            self.templating,
+            self.touched,
+            self.drafts,
+            self.born,
+            self.numbered,
         )
+        self.templating, self.touched, self.drafts, self.born = False, {}, [], {}
         self.conds, self.narrowed = Conditions(), False
         self.journal, self.pending, self.pc, self.steps, self.budget, self.stack = [], [], ALWAYS, 0, BUDGET, []
         self.run, self.depth, self.counting, self.weight = None, 0, False, 1
@@ -171,8 +212,8 @@ class Runs(Truths):
 
     def resume(self, saved: tuple[Any, ...]) -> None:
         """Go on with the run that was set aside; what the top level did stays, and all of its branches know of it."""
-        self._born.clear()
         self.keep_literals(saved[-1])
+        made = self.born
         (
             self.journal,
             self.pending,
@@ -190,8 +231,14 @@ class Runs(Truths):
             self.modules,
             self.conds,
             self.narrowed,
+            self.templating,
+            self.touched,
+            self.drafts,
+            self.born,
             _,
         ) = saved
+        for cells in made:
+            self.born.pop(cells, None)  # a file's, where a dict of this run was that is gone
 
     def tick(self) -> None:
         """One step of the budget. Raises GiveUp when it is spent."""
@@ -251,11 +298,13 @@ class Runs(Truths):
 
     def release(self, path: str) -> None:
         """Forget a file; it is run anew when it is next needed. Right only while no other file has looked it up."""
+        self.lasting.clear()
         module = self.files.pop(path, None)
         for number in () if module is None else module.effects:
             self.behind.pop(("effects", number), None)
         self._cues.clear()
         self.updating.clear()
+        self.building.clear()
 
     def site(self, frame: Frame, number: int) -> Site:
         """The place of a numbered node."""
@@ -265,13 +314,25 @@ class Runs(Truths):
             found = sites[number] = Site(frame.module.path, number)
         return found
 
+    def longest_loop(self) -> int:
+        """How many iterations of a loop are run one by one; the last of them stands for the rest."""
+        return min(LONGEST, max(_SHORTEST, _LONGEST_NEST // self.rounds()))
+
     # -- lists, dicts, iterators ---------------------------------------------------------------------------------
+
+    def _born(self, made: _Held) -> _Held:
+        self.born[id(made.cells)] = made.id
+        return made
+
+    def new_plain(self, cls: Value) -> Obj:
+        """An instance of a class that is no module, without anything in it."""
+        return self._born(Obj(self.fresh(), cls))
 
     def new_list(self, items: Value, kind: str = "list") -> ListObj:
         """A list, set or deque. One that grows beyond measure is a list of unknown items."""
         if kind == "set" and type(items) is tuple:
             items = distinct(items)
-        return ListObj(self.fresh(), self.bounded(items), kind)
+        return self._born(ListObj(self.fresh(), self.bounded(items), kind))
 
     def bounded(self, items: Value) -> Value:
         """Items, unless there are too many to follow."""
@@ -280,15 +341,15 @@ class Runs(Truths):
 
     def new_dict(self, items: dict[Any, Value], is_open: bool = False) -> DictObj:
         """A dict."""
-        return DictObj(self.fresh(), items, is_open)
+        return self._born(DictObj(self.fresh(), items, is_open))
 
     def new_iter(self, items: tuple[Value, ...], endless: bool = False) -> IterObj:
         """An iterator over known items."""
-        return IterObj(self.fresh(), items, endless)
+        return self._born(IterObj(self.fresh(), items, endless))
 
     def assumed_range(self, items: tuple[Value, ...], by: bool = False) -> IterObj:
         """An iterator whose number of items is an assumption; `by`: the model's constructor arguments decide it."""
-        made = IterObj(self.fresh(), items)
+        made = self._born(IterObj(self.fresh(), items))
         made.assumed = by
         return made
 

@@ -20,7 +20,6 @@ from modlint.interpreter.values import (
     ExtV,
     FuncV,
     IterObj,
-    Obj,
     PartialV,
     Sym,
     Value,
@@ -134,7 +133,7 @@ def _lru_cache(m: Interpreter, args: CallArgs) -> Value:
 
 
 def _field(m: Interpreter, args: CallArgs) -> Value:
-    made = Obj(m.fresh(), ExtV("dataclasses.Field"))
+    made = m.new_plain(ExtV("dataclasses.Field"))
     if "default_factory" in args.kwargs:
         made.cells["#factory"] = args.kwargs["default_factory"]
     elif "default" in args.kwargs:
@@ -249,7 +248,7 @@ def _operator(op: str) -> Callable[[Interpreter, CallArgs], Value]:
 
 
 def _namespace(m: Interpreter, args: CallArgs) -> Value:
-    made = Obj(m.fresh(), ExtV("types.SimpleNamespace"))
+    made = m.new_plain(ExtV("types.SimpleNamespace"))
     made.cells.update({k: v for k, v in args.kwargs.items() if k not in {"*", "**"}})
     return made
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modlint.errors import LogicError
-from modlint.interpreter import classes, managers, scope, series, values
+from modlint.interpreter import classes, managers, refusals, scope, series, values
 from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.expressions import evaluate, load_for_update, lookup_frame
 from modlint.interpreter.iteration import iterate
 from modlint.interpreter.machine import Dead, GiveUp
 from modlint.interpreter.operators import binary
 from modlint.interpreter.patterns import matches
-from modlint.interpreter.runs import SPENT
+from modlint.interpreter.runs import LONGEST, SPENT
 from modlint.interpreter.targets import assign, delete
 from modlint.interpreter.truth import TRIPS
 from modlint.interpreter.updates import moves, updated
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from modlint.interpreter.frames import Frame, Loop
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.values import Value
-
-LONGEST = 64  # iterations that are run one by one; the last of them stands for the rest
-_LONGEST_NEST = 1024  # iterations of the innermost of nested loops, taken together
-_SHORTEST = 16
 
 
 def execute(m: Interpreter, block: ir.Block, frame: Frame, loop: Loop | None = None) -> bool:
@@ -195,7 +191,7 @@ def _run_for(m: Interpreter, s: ir.ForStmt, source: Value, frame: Frame, outer: 
     items, known = m.items(source)
     start = len(m.pending)
     falls = True
-    longest = min(LONGEST, max(_SHORTEST, _LONGEST_NEST // m.rounds()))
+    longest = m.longest_loop()
     with m.looping(m.fresh(), known, m.configures(source)) as this:
         this.rounds = min(len(items), longest)
         for index, item in enumerate(items[:longest]):
@@ -295,6 +291,11 @@ def _try(m: Interpreter, s: ir.Try, frame: Frame, loop: Loop | None) -> bool:
 
 
 def _try_paths(m: Interpreter, s: ir.Try, frame: Frame, loop: Loop | None) -> bool:
+    refused = refusals.refused(m, s, frame)
+    if refused:
+        return _handle(m, s.handlers[0], frame, loop)
+    if refused is False:
+        return execute(m, s.body, frame, loop) and (not s.orelse or execute(m, s.orelse, frame, loop))
     arms: list[tuple[Cond, Callable[[], bool]]] = []
     before = ALWAYS
     for handler in s.handlers:

@@ -88,7 +88,6 @@ def record(m: Interpreter, obj: ModuleObj, args: CallArgs) -> Run:
         src: frozenset[int] = frozenset()
         for value in (*args.args, *args.kwargs.values()):
             src = src | m.src_of(value)
-        src = frozenset(order for order in src if order >= 0)
         m.uses.append(
             RawUse(
                 order,

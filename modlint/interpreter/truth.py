@@ -29,21 +29,30 @@ class Truths(State):
 
     def __init__(self) -> None:
         super().__init__()
-        self._literals: dict[tuple[Any, ...], int] = {}
+        self.literals: dict[tuple[Any, ...], int] = {}
         self._equalities: dict[int, list[tuple[Any, Cond]]] = {}
         self._lasting: dict[tuple[Any, ...], int] = {}  # literals that values at the top level of files depend on
-        self._numbers = 0  # literals that were ever made: none gets the number of another
+        self.numbered = 0  # literals that were ever made: none gets the number of another
         self._drawn: dict[tuple[Any, ...], list[tuple[int, Cond]]] = {}  # by iterable and key: which item was that key
         self._assumed: dict[int, int] = {}
         self._configured: dict[int, bool] = {}  # literals: whether a constructor argument of the model decides them
 
     def forget_truths(self) -> None:
         """Make ready for another model."""
-        self._literals.clear()
+        self.literals.clear()
         self._equalities.clear()
         self._drawn.clear()
         self._assumed.clear()
         self._configured.clear()
+
+    def made_so_far(self) -> tuple[int, int, int, int]:
+        """How many unknown values, conditions, keys and trip counts this model has so far: they only get more."""
+        drawn = sum(map(len, self._drawn.values()))
+        return len(self.symbols), len(self.literals), drawn, len(self._assumed)
+
+    def _asks(self, value: Sym) -> None:
+        if value.id < self.oldest[0]:
+            self.oldest = value.id, self.oldest[1]
 
     def concrete(self, value: Value) -> Value:
         """The constant that the value is under the trip counts assumed so far, or MISSING."""
@@ -54,6 +63,7 @@ class Truths(State):
         if type(value) is not Sym:
             return MISSING
         if value.id in self._assumed:
+            self._asks(value)
             return self._assumed[value.id]
         if not self._assumed or value.op not in ARITHMETIC:
             return MISSING
@@ -77,15 +87,15 @@ class Truths(State):
 
     def literal(self, *key: Any) -> int:
         """The number of a condition."""
-        found = self._literals.get(key) or self._lasting.get(key)
+        found = self.literals.get(key) or self._lasting.get(key)
         if found is None:
-            self._numbers += 1
-            found = self._literals[key] = self._numbers
+            self.numbered += 1
+            found = self.literals[key] = self.numbered
         return found
 
     def keep_literals(self, after: int) -> None:
         """Let the literals numbered above `after` outlive this model: a file's top level made them."""
-        for key, number in reversed(self._literals.items()):
+        for key, number in reversed(self.literals.items()):
             if number <= after:
                 break
             self._lasting[key] = number
@@ -139,6 +149,7 @@ class Truths(State):
         return None
 
     def _truth_of_choice(self, value: Choice) -> tuple[Cond, Cond]:
+        self.asks_choice(value)
         true: Cond = NEVER
         false: Cond = NEVER
         for cond, alternative in value.alts:
@@ -150,6 +161,7 @@ class Truths(State):
         return true, false
 
     def _truth_of_symbol(self, value: Sym) -> tuple[Cond, Cond]:
+        self._asks(value)
         known = self.concrete(value)
         if known is not MISSING:
             return self.truth(known)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from modlint.interpreter.conditions import Cond
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.reach import Effects
+    from modlint.interpreter.templates import Instance
     from modlint.syntax import ir
 
 Value: TypeAlias = Any  # a constant, a tuple of values, or an instance of a class below
@@ -199,6 +200,7 @@ class ModuleObj:
         "facts",
         "held",
         "id",
+        "made",
         "meta",
         "mods",
         "places",
@@ -218,6 +220,7 @@ class ModuleObj:
         self.entry: Entry | None = None
         self.bound: dict[str, object] = {}
         self.held: tuple[ModuleObj, str] | None = None
+        self.made: Instance | None = None  # what one call of its constructor built, if that is known
 
 
 class View:
