@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modlint.interpreter import tracking
 from modlint.interpreter.conditions import mentions
-from modlint.interpreter.templates import DEEP, Stretch
+from modlint.interpreter.templates import DEEP, NOTHING_ASKED, Stretch
 from modlint.interpreter.values import FuncV, Sym, Value, is_const
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class Summary(NamedTuple):
     drawing: tuple[int, ...]
     tensors: tuple[tuple[int, str], ...]
     result: Any
+    oldest: tuple[float, float]
     pc: Cond  # that of the execution, whose identity the key may have
 
     def happens(self, m: Interpreter, instance: Instance, obj: ModuleObj, args: CallArgs, given: list[Sym]) -> Value:
@@ -119,6 +120,7 @@ class Summary(NamedTuple):
         m.asked_training |= self.asked_training
         if m.recalls:
             m.used.update(self.used)
+        m.ran_alike(self.deepest, self.oldest)
         return _given_back(m, self.result, base)
 
 
@@ -265,6 +267,7 @@ class _Notes:
             tuple(at for at, one in enumerate(self.modules) if one.id in m.drawing),
             tuple(tensors),
             shape,
+            NOTHING_ASKED if stretch.blind else stretch.oldest,
             self.pc,
         )
 

@@ -174,6 +174,11 @@ class Runs(Truths):
         self.templates[key] = template
         self.drafts.append((len(self.journal), partial(self._spoil, key)))
 
+    def ran_alike(self, deepest: int, oldest: tuple[float, float]) -> None:
+        """Take notice of what a run would have that something else stands for: calls within calls, what it asks."""
+        self.highest = max(self.highest, len(self.stack) + deepest)
+        self.oldest = min(self.oldest[0], oldest[0]), min(self.oldest[1], oldest[1])
+
     def _spoil(self, key: Hashable) -> None:
         self.templates.pop(key, None)
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 150_000  # things in all blueprints that outlive a model
 _DEEPEST_KEY = 8  # containers within containers, in arguments
+NOTHING_ASKED = (math.inf, math.inf)  # no unknown value and no condition: see `State.oldest`
 DEEP = 40  # calls within calls up to which an outcome is taken for that of a run: far from where runs give up
 
 
@@ -90,6 +91,7 @@ class Template:
         "left",
         "mark",
         "number",
+        "oldest",
         "root",
         "stable",
         "steps",
@@ -111,6 +113,7 @@ class Template:
         self.steps, self.deepest = stretch.steps, stretch.deepest
         self.unknowns, self.without_entry = stretch.unknowns, stretch.without_entry
         self.asked_training, self.used = stretch.asked_training, stretch.used
+        self.oldest = NOTHING_ASKED if stretch.pure else stretch.oldest
         self.left = [
             [(at, table[one.id]) for at, one in enumerate(modules) if one.id in table]
             for table in (m.listed, m.repeats, m.meant_shared)
@@ -159,6 +162,7 @@ class Template:
         m.asked_training |= self.asked_training
         if m.recalls:
             m.used.update(self.used)
+        m.ran_alike(self.deepest, self.oldest)
         root: ModuleObj = made[self.blueprint.root]
         root.made = Instance(self, first, len(modules), range(start, m.count + 1), m.writes)
         for sub in self.subs:
@@ -202,7 +206,7 @@ class Stretch:
         self._pc, self._pending, self._narrowed = m.pc, len(m.pending), m.narrowed
         self._outside = (m.oldest, m.lowest, m.highest, m.reentered)
         self._counted = (m.unknowns, m.without_entry, m.asked_training, m.used)
-        m.oldest, m.lowest, m.highest, m.reentered = (math.inf, math.inf), m.count + 1, len(m.stack), set()
+        m.oldest, m.lowest, m.highest, m.reentered = NOTHING_ASKED, m.count + 1, len(m.stack), set()
         m.unknowns, m.without_entry, m.asked_training = Counter(), Counter(), False
         if m.recalls:
             m.used = {}
@@ -216,8 +220,8 @@ class Stretch:
         self.unknowns, self.without_entry, self.asked_training = m.unknowns, m.without_entry, m.asked_training
         self.used = m.used if m.recalls else {}
         oldest, lowest, highest, reentered = self._outside
+        m.ran_alike(0, oldest)
         unknowns, without_entry, asked_training, used = self._counted
-        m.oldest = min(oldest[0], m.oldest[0]), min(oldest[1], m.oldest[1])
         m.lowest, m.highest = min(lowest, m.lowest), max(highest, m.highest)
         m.reentered = reentered | m.reentered
         unknowns.update(m.unknowns)
@@ -264,10 +268,8 @@ def built(m: Interpreter, cls: ClassV, args: CallArgs, run: Callable[[], Value])
     if keyed.text is None:
         return run()
     template = m.lasting.get(keyed.text) or m.templates.get(keyed.text) or m.templates.get((keyed.text, id(m.pc)))
-    if template is not None and _usable(m, template):
-        if template.drawn(m):
-            return template.made(m, keyed.holes, args.site)
-        template.summaries.clear()
+    if template is not None and _usable(m, template) and template.drawn(m):
+        return template.made(m, keyed.holes, args.site)
     return _recorded(m, keyed, run)
 
 
@@ -292,6 +294,8 @@ def _recorded(m: Interpreter, keyed: _Key, run: Callable[[], Value]) -> Value:
         m.draft(keyed.text, template)
     elif template.drawn(m) and template.blueprint is not None and not template.blueprint.choices:
         _keep(m, keyed.text, template)
+    else:
+        m.draft((keyed.text, id(m.pc)), template)
     return root
 
 
