@@ -16,7 +16,8 @@ Where things are (each calls the others through this class):
         methods            of lists, dicts, strings, tensors;  module_api: of nn.Module
         modules            instances, registration, executions;  containers: their items and methods
         tracking           uses and state
-        templates          constructors that run again alike (taken down by blueprints);  replays: such forwards
+        templates          constructors that run again alike (taken down by blueprints);  replays: such forwards;
+                           stretches: whether a part of a run can be repeated so
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modlint.interpreter import tracking
 from modlint.interpreter.conditions import mentions
-from modlint.interpreter.templates import DEEP, NOTHING_ASKED, Stretch
+from modlint.interpreter.stretches import NOTHING_ASKED, Stretch
+from modlint.interpreter.templates import DEEP
 from modlint.interpreter.values import FuncV, Sym, Value, is_const
 
 if TYPE_CHECKING:
