@@ -66,13 +66,17 @@ def _members(root: ModuleObj, slots: list[_Held], uses: list[RawUse]) -> dict[in
 
 def nothing_again(m: Interpreter) -> bool:
     """Whether no instance runs twice on any paths, none again in backward, and each was built for this model alone."""
+    return not again(m)
+
+
+def again(m: Interpreter) -> list[ModuleObj]:
+    """The instances that may be used more than once: twice on any paths, in backward, by another model."""
     local = {obj.id for obj in m.modules}
     runs = Counter[int]()
     for use in m.uses:
-        runs[use.obj.id] += use.times
-        if use.recomputed is not None or use.obj.id not in local:
-            return False
-    return all(count < 2 for count in runs.values())
+        elsewhere = use.recomputed is not None or use.obj.id not in local
+        runs[use.obj.id] += 2 if elsewhere else use.times
+    return list({use.obj.id: use.obj for use in m.uses if runs[use.obj.id] > 1}.values())
 
 
 def claimed(m: Interpreter, restricted: bool) -> list[RawUse]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from modlint.graph import UseGraph
 from modlint.interpreter import classes, module_api, roots, tracking
-from modlint.interpreter.build import build, claimed, nothing_again, objects
+from modlint.interpreter.build import again, build, claimed, nothing_again, objects
 from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.interpreter import BUDGET, Interpreter
 from modlint.interpreter.machine import Dead, GiveUp
@@ -276,9 +276,19 @@ class Analysis:
             m.run, m.depth = None, 0
             self._attempt(lambda: _call(m, root, entry))
         tracking.settle(m)
-        if m.asked_training and any(m.writes_in_eval(obj.cls) for obj in _reached(m, root)):
+        reached = self._judged(root) if m.asked_training else []
+        if any(m.writes_in_eval(obj.cls) for obj in reached):
             self._evaluate(root, entry)
         tracking.forget_steps(m)
+
+    def _judged(self, root: ModuleObj) -> list[ModuleObj]:
+        """The instances that decide what is told: all, or those that may be used again, what is below and around."""
+        m = self._m
+        reached = _reached(m, root)
+        if not self._only_reuse:
+            return reached
+        told = {obj.id for one in again(m) for obj in module_api.walk(m, one)}
+        return [obj for obj in reached if any(below.id in told for below in module_api.walk(m, obj))]
 
     def _evaluate(self, root: ModuleObj, entry: str) -> None:
         """Forward twice in eval mode, where the model asks for the mode: what crosses calls only there."""
