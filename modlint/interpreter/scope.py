@@ -41,6 +41,7 @@ def _run(m: Interpreter, module: PyModule) -> None:
     saved, around = m.suspend(), m.used
     m.used = module.used
     module.state = "running"
+    m.bear(module.cells)
     module.cells["__name__"] = "__module__"
     module.cells["__file__"] = module.path
     frame = Frame(m.fresh(), "module", module, "<module>", None, module.cells)

@@ -128,6 +128,7 @@ def _lru_cache(m: Interpreter, args: CallArgs) -> Value:
     func = m.live(argument(args, 0))
     if isinstance(func, FuncV):
         func.cached = {} if func.cached is None else func.cached
+        m.bear(func.cached)
         return func
     return ExtV("functools.lru_cache")
 

@@ -93,7 +93,7 @@ def directives(data: bytes) -> tuple[Directive, ...]:
                 last = _joined(data, token.start[0])
                 found.extend(_for_row(directive, last) for directive in waiting)
                 waiting.clear()
-    except (tokenize.TokenError, SyntaxError):
+    except (tokenize.TokenError, SyntaxError, UnicodeDecodeError):
         pass  # what was read until the fault counts; the file itself is ML901
     return tuple(sorted([*found, *waiting], key=lambda directive: (directive.row, directive.column)))
 

@@ -5,9 +5,11 @@ The files are handed over as unsaved text, so nothing is written and no cache is
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import tempfile
+import tokenize
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,10 +87,11 @@ def codes(text: bytes | str) -> set[str]:
 
 
 def compiles(data: bytes) -> bool:
-    """Whether Python itself takes the file."""
+    """Whether Python itself takes the file: `compile` alone takes bytes in comments that no decoder takes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            data.decode(tokenize.detect_encoding(io.BytesIO(data).readline)[0])
             compile(data, "model.py", "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return False
