@@ -244,6 +244,8 @@ def _too_deep(data: bytes) -> int:
             fields = _deepest(token.string) if token.type == tokenize.STRING and "{" in token.string else 0
             if depth + fields > _OPEN:
                 return row
+    except UnicodeDecodeError:
+        return 0  # libcst says what is wrong
     except (tokenize.TokenError, SyntaxError):
         return row
     return 0
@@ -278,7 +280,7 @@ def _too_long(data: bytes) -> int:
             before = token.type
             if counts[-1] > _CHAINED:
                 return row
-    except (tokenize.TokenError, SyntaxError):
+    except (tokenize.TokenError, SyntaxError, UnicodeDecodeError):
         return 0  # libcst says what is wrong
     return 0
 

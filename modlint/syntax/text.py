@@ -59,7 +59,7 @@ def rows_without_room(data: bytes) -> frozenset[int]:
                 start = opened.pop()
             if token.type not in {tokenize.NEWLINE, tokenize.NL}:
                 rows.update(range(start, token.end[0]))
-    except (tokenize.TokenError, SyntaxError):
+    except (tokenize.TokenError, SyntaxError, UnicodeDecodeError):
         pass  # nothing is known of the rest, which is ML901 anyway
     return frozenset(rows)
 

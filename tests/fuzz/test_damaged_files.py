@@ -110,6 +110,8 @@ def test_what_python_reads_is_linted(data: bytes) -> None:
         pytest.param(b"# coding: rot13\n" + MODEL.encode(), id="an encoding that is not of text"),
         pytest.param(b"# \xff\n" + MODEL.encode(), id="a byte that is not UTF-8"),
         pytest.param(b"x = 1  # modlint: ignore[ML101] \xff\n" + MODEL.encode(), id="such a byte beside a suppression"),
+        pytest.param(b"\n\n# \xff\nx = " + b"[" * 300 + MODEL.encode(), id="such a byte above many brackets"),
+        pytest.param(b"\n\n# \xff\nx = " + b"1 + " * 9000 + b"1\n" + MODEL.encode(), id="such a byte above a long sum"),
         pytest.param(MODEL.encode() + b"(", id="an open bracket"),
         pytest.param(MODEL.encode() + b"  return\n return\n", id="an indentation that fits nowhere"),
         pytest.param(b"print 'python 2'\n" + MODEL.encode(), id="python 2"),
