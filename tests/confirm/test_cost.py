@@ -112,14 +112,16 @@ def test_what_a_part_shows_is_what_the_whole_model_shows() -> None:
 
 
 def test_the_time_is_that_of_the_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processor time beside that of the bare training steps and eval passes, with room for a busy machine.
+    """Processor time beside that of the bare training steps and eval passes, measured in turn, the best of three.
+
+    The bound leaves room for a busy machine, on which torch's threads wait for each other: it is there to notice an
+    experiment that does twice the work.
 
     `benchmarks/cuda.py` measures the same on a ResNet-50, where it must stay below 1.3.
     """
     torch.manual_seed(0)
     model = Network(3, 1, width=48)
     x = images(8, 3, 32, 32)
-    plain = min(_plain(model, x) for _ in range(3))
     spent: list[float] = []
     conduct = Experiment.conduct
 
@@ -129,10 +131,13 @@ def test_the_time_is_that_of_the_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         spent.append(time.process_time() - began)
 
     monkeypatch.setattr(Experiment, "conduct", timed)
-    for _ in range(2):
-        confirm(model, x)
     runs = 2 + 1 + 1
-    assert min(spent) <= 1.6 * runs * plain
+    ratios = []
+    for _ in range(3):
+        plain = _plain(model, x)
+        confirm(model, x)
+        ratios.append(spent[-1] / (runs * (plain + _plain(model, x)) / 2))
+    assert min(ratios) <= 2.0
 
 
 def _plain(model: nn.Module, x: torch.Tensor) -> float:
