@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modlint.interpreter import tracking
 from modlint.interpreter.conditions import mentions
+from modlint.interpreter.runs import DEEP_MODULES
 from modlint.interpreter.stretches import NOTHING_ASKED, Stretch
-from modlint.interpreter.templates import DEEP
 from modlint.interpreter.values import FuncV, Sym, Value, is_const
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def executed(
         text = (text, template.number, id(m.pc), *(one.id for one in inputs.found))
         known = m.summaries.get(text)
     if isinstance(known, Summary):
-        if _usable(m, known):
+        if m.depth + known.nested <= DEEP_MODULES and m.has_room(known.deepest, known.steps):
             return known.happens(m, instance, obj, args, inputs.found)
         return run()
     tries = known or 0
@@ -156,11 +156,6 @@ def executed(
     else:
         m.summaries[text] = summary[1]
     return result
-
-
-def _usable(m: Interpreter, summary: Summary) -> bool:
-    deep = len(m.stack) + summary.deepest > DEEP or m.depth + summary.nested > DEEP // 2
-    return not deep and m.steps + summary.steps <= m.budget
 
 
 class _Inputs:

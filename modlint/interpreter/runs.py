@@ -34,6 +34,8 @@ LONGEST = 64  # iterations that are run one by one
 _LONGEST_NEST = 1024  # iterations of the innermost of nested loops, taken together
 _SHORTEST = 16
 _LONGEST_LIST = 4096
+_DEEP = 40  # calls within calls up to which an outcome is taken for that of a run
+DEEP_MODULES = 20  # the same of executions within executions
 _Held = TypeVar("_Held", ListObj, DictObj, IterObj, Obj)
 
 
@@ -173,6 +175,10 @@ class Runs(Truths):
         """Remember a constructor's call, as long as what it wrote is not undone."""
         self.templates[key] = template
         self.drafts.append((len(self.journal), partial(self._spoil, key)))
+
+    def has_room(self, deeper: int, steps: int) -> bool:
+        """Whether calls that deep within the present one, and as many steps, are far from where runs give up."""
+        return len(self.stack) + deeper <= _DEEP and self.steps + steps <= self.budget
 
     def ran_alike(self, deepest: int, oldest: tuple[float, float]) -> None:
         """Take notice of what a run would have that something else stands for: calls within calls, what it asks."""

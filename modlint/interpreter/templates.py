@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 150_000  # things in all blueprints that outlive a model
 _DEEPEST_KEY = 8  # containers within containers, in arguments
-DEEP = 40  # calls within calls up to which an outcome is taken for that of a run: far from where runs give up
 
 
 class Instance:
@@ -176,13 +175,9 @@ def built(m: Interpreter, cls: ClassV, args: CallArgs, run: Callable[[], Value])
     if keyed.text is None:
         return run()
     template = m.lasting.get(keyed.text) or m.templates.get(keyed.text) or m.templates.get((keyed.text, id(m.pc)))
-    if template is not None and _usable(m, template) and template.drawn(m):
+    if template is not None and m.has_room(template.deepest, template.steps) and template.drawn(m):
         return template.made(m, keyed.holes, args.site)
     return _recorded(m, keyed, run)
-
-
-def _usable(m: Interpreter, template: Template) -> bool:
-    return len(m.stack) + template.deepest <= DEEP and m.steps + template.steps <= m.budget
 
 
 def _recorded(m: Interpreter, keyed: _Key, run: Callable[[], Value]) -> Value:
