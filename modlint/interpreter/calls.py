@@ -151,7 +151,7 @@ def _aimless(args: CallArgs) -> bool:
     """Whether a recursive call gets nothing that is known, so that it can never come to an end."""
     values = (*args.args, *args.kwargs.values())
     return any(type(v) is Sym for v in values) and all(
-        type(v) is Sym or v is None or v is True or v is False for v in values
+        type(v) is Sym or type(v) is ClassV or v is None or v is True or v is False for v in values
     )
 
 

@@ -32,7 +32,7 @@ from modlint.interpreter.values import (
     Value,
     is_const,
 )
-from modlint.syntax.source import room_for_recursion
+from modlint.syntax.source import in_one_chunk, room_for_recursion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -84,6 +84,7 @@ class Analysis:
         self._budget = budget
         self._run: set[int] = set()  # ids of the classes of which some instance ran
 
+    @in_one_chunk
     def models(self, path: str) -> list[ModelResult]:
         """Every model of a file."""
         m = self._m
