@@ -54,6 +54,7 @@ class Conditions:
         self._and: dict[tuple[Cond, Cond], Cond] = {}
         self._or: dict[tuple[Cond, Cond], Cond] = {}
         self._not: dict[Cond, Cond] = {}
+        self._apart: set[tuple[Cond, Cond]] = set()  # those that never hold both
         self._paths: set[Cond] = set()  # nodes that are single paths
         self._terms: dict[Cond, tuple[frozenset[int], ...]] = {}
 
@@ -63,6 +64,7 @@ class Conditions:
         self._and.clear()
         self._or.clear()
         self._not.clear()
+        self._apart.clear()
         self._paths.clear()
         self._terms.clear()
 
@@ -114,6 +116,23 @@ class Conditions:
         if other in self._paths:
             return self._along(other, one)
         return self._apply(self._and, NEVER, ALWAYS, one, other)
+
+    def meet(self, one: Cond, other: Cond) -> bool:
+        """Whether both can hold. Nothing is made for it, and a path on which they do is mostly soon found."""
+        if one is NEVER or other is NEVER:
+            return False
+        if one is ALWAYS or other is ALWAYS or one is other:
+            return True
+        if one.var < other.var or (one.var == other.var and id(one) > id(other)):
+            one, other = other, one
+        if (one, other) in self._apart:
+            return False
+        assert one.high is not None and one.low is not None and other.high is not None and other.low is not None
+        same = one.var == other.var
+        if self.meet(one.high, other.high if same else other) or self.meet(one.low, other.low if same else other):
+            return True
+        self._apart.add((one, other))
+        return False
 
     def _along(self, path: Cond, other: Cond) -> Cond:
         """A single path and another condition, which mostly is decided on it: then no node is made."""

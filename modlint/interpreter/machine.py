@@ -317,16 +317,18 @@ class State:
     # -- choices -------------------------------------------------------------------------------------------------
 
     def live(self, value: Value) -> Value:
-        """The value with only those alternatives that the present path leaves."""
+        """The value with only those alternatives that the present path leaves, under the conditions that they had."""
         if type(value) is not Choice:
             return value
         self.asks_choice(value)
         if self.pc is ALWAYS:
             return value
-        alts = [(both, v) for cond, v in value.alts if (both := self.conjoin(self.pc, cond))]
+        alts = [alternative for alternative in value.alts if self.conds.meet(self.pc, alternative[0])]
         if not alts:
             return self.unknown("a path that cannot happen")
-        return alts[0][1] if len(alts) == 1 else Choice(tuple(alts))
+        if len(alts) == 1:
+            return alts[0][1]
+        return value if len(alts) == len(value.alts) else Choice(tuple(alts))
 
     def join(self, alts: Sequence[tuple[Cond, Value]]) -> Value:
         """One value for several alternatives: the same one, an item-wise join, an unknown, or a Choice."""
