@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modlint.interpreter import classes, effects, enums, library, managers, plain, subclassed, templates
 from modlint.interpreter.expressions import evaluate
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.iteration import drain, exhaust, items_of
 from modlint.interpreter.machine import Dead
+from modlint.interpreter.remembering import remembered
 from modlint.interpreter.values import (
     MISSING,
     BoundV,
@@ -131,20 +132,8 @@ def call_function(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
     if m.run is None and (result := effects.skipped(m, func, args)) is not None:
         return result[0]
     if func.cached is not None:
-        key = _cache_key(args)
-        if key in func.cached:
-            return func.cached[key]
-        result = _activate(m, func, args)
-        m.set(func.cached, key, result)
-        return result
+        return remembered(m, func.cached, args, partial(_activate, m, func, args))
     return _activate(m, func, args)
-
-
-def _cache_key(args: CallArgs) -> Any:
-    def of(value: Value) -> Any:
-        return (type(value), value) if is_const(value) or isinstance(value, ExtV) else id(value)
-
-    return (tuple(of(v) for v in args.args), tuple(sorted((k, str(of(v))) for k, v in args.kwargs.items())))
 
 
 def _aimless(args: CallArgs) -> bool:

@@ -17,6 +17,7 @@ from modlint.interpreter.overlay import overlaid
 from modlint.interpreter.values import (
     MISSING,
     Choice,
+    Kept,
     Sym,
     Value,
     is_const,
@@ -212,6 +213,8 @@ class State:
                 continue
             base = cells.get(key, MISSING)
             alts = [(e.cond, e.delta[place][2] if place in e.delta else base) for e in exits]
+            if type(cells) is Kept and all(type(value) is Sym or value is MISSING for _, value in alts):
+                alts = [alternative for alternative in alts if alternative[1] is not MISSING] or alts
             joined = self.join(alts)
             if joined is not base:
                 self.set(cells, key, joined)

@@ -20,6 +20,7 @@ from modlint.interpreter.values import (
     ExtV,
     FuncV,
     IterObj,
+    Kept,
     PartialV,
     Sym,
     Value,
@@ -127,7 +128,7 @@ def _reduce(m: Interpreter, args: CallArgs) -> Value:
 def _lru_cache(m: Interpreter, args: CallArgs) -> Value:
     func = m.live(argument(args, 0))
     if isinstance(func, FuncV):
-        func.cached = {} if func.cached is None else func.cached
+        func.cached = Kept() if func.cached is None else func.cached
         m.bear(func.cached)
         return func
     return ExtV("functools.lru_cache")

@@ -42,6 +42,12 @@ class Missing:
 MISSING = Missing()
 
 
+class Kept(dict[Any, "Value"]):
+    """What a function that keeps its results gave, by its arguments. Unknown ones are so on every path."""
+
+    __slots__ = ()
+
+
 class Sym:
     """A value that is not known: `id` identifies it, `op` and `args` say how it is computed from others.
 
@@ -366,7 +372,7 @@ class FuncV:
         self.defaults = defaults
         self.closure = closure
         self.owner = owner
-        self.cached: dict[Any, Value] | None = None
+        self.cached: Kept | None = None
         self.context = False  # made a context manager by its decorator
         self.dispatches = False  # which of several bodies runs is decided by the type of an argument
 
