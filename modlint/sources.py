@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 from modlint.cache import Cache, is_settled, loads, signatures_of
 from modlint.errors import ModlintError
 from modlint.syntax.notebooks import Notebook, read_notebook
-from modlint.syntax.text import lines_of
+from modlint.syntax.text import lines_of, with_line_feeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
     MentionState = tuple[dict[str, list[str]], dict[str, bytes | None]]
 
-_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _REPRESENTATION = "representation"
 _MENTIONS = "calls"
 _SEEN = "seen"
@@ -96,13 +94,10 @@ class Sources:
             return stream.read()
 
     def source(self, name: str) -> bytes:
-        """The Python source: the file's bytes, or the joined cells of a notebook. Raises OSError or ModlintError.
-
-        Lone carriage returns end lines for Python but not for libcst, and become line feeds: no position changes.
-        """
+        """The Python source: the file's bytes, or the joined cells of a notebook. Raises OSError or ModlintError."""
         notebook = self.notebook(name)
         data = self.raw(name) if notebook is None else notebook.source
-        return _LONE_RETURN.sub(b"\n", data) if b"\r" in data else data
+        return with_line_feeds(data)
 
     def notebook(self, name: str) -> Notebook | None:
         """The cells, where the file is a notebook. Raises OSError or ModlintError."""
