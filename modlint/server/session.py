@@ -116,6 +116,11 @@ class Session:
 
 def _encoded(text: str) -> bytes:
     """The text as the bytes of a file that declares its encoding as the text does."""
-    data = text.encode("utf-8", "surrogatepass")
+    data = _paired(text).encode("utf-8", "surrogatepass")
     encoding = encoding_of(data)
     return data if encoding in {"utf-8", "utf-8-sig"} else text.encode(encoding, "replace")
+
+
+def _paired(text: str) -> str:
+    """The text with one code point for two surrogates: a client that counts in UTF-16 may send each by itself."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
