@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modlint.config import CACHE_DIR, FORMATS, from_here, load
+from modlint.config import CACHE_DIR, FORMATS, from_here, is_project, load
 from modlint.errors import ModlintError
 
 if TYPE_CHECKING:
@@ -144,10 +144,7 @@ def cache_folder(config: Config) -> str:
     """Where the cache of a run is: as configured, else in the project, else where we stand."""
     if config.cache_dir is not None:
         return config.cache_dir
-    marked = config.source is not None or any(
-        os.path.exists(os.path.join(config.root, mark)) for mark in ("pyproject.toml", ".git")
-    )
-    return os.path.join(config.root if marked else os.getcwd(), CACHE_DIR)
+    return os.path.join(config.root if is_project(config.root) else os.getcwd(), CACHE_DIR)
 
 
 def settings_text(config: Config, selected: frozenset[str]) -> str:
