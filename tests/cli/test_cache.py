@@ -78,8 +78,23 @@ def test_a_replay_is_what_was_printed(project: Path, run: Callable[..., Done], m
     monkeypatch.setattr(check, "_run", None)
     assert (run("src").out, run("src").status) == (expected.out, expected.status)
     monkeypatch.setenv("FORCE_COLOR", "1")
-    with pytest.raises(TypeError):  # another environment is another run
-        run("src")
+    assert "TypeError" in run("src").err  # another environment is another run
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize("name", ["pyproject.toml", "src/pyproject.toml", "../pyproject.toml"])
+def test_a_configuration_that_comes_is_read(project: Path, run: Callable[..., Done], name: str) -> None:
+    """Whether one is there already that has no section, or none at all."""
+    for text in ("", "[project]\n", None):
+        (project / "pyproject.toml").unlink(missing_ok=True)
+        if text is not None:
+            (project / name).write_text(text)
+        for _ in range(2):
+            assert run("src/net.py").status == 1
+        (project / name).write_text('[tool.modlint]\nignore = ["ML101"]\n')
+        assert run("src/net.py").status == 0
+        (project / name).unlink()
+        assert run("src/net.py").status == 1
 
 
 def test_a_young_file_is_not_trusted(project: Path, run: Callable[..., Done]) -> None:

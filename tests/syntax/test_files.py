@@ -149,5 +149,9 @@ def test_a_device_is_no_file() -> None:
 
 
 def test_missing_paths_are_told_all_at_once(tree: Path) -> None:
+    paths = [str(tree / "nope.py"), str(tree / "net.py"), str(tree / "gone")]
+    found = find(paths, Config(root=str(tree)))
+    assert found.files == (str(tree / "net.py"),)
+    assert found.absent == (f"no such file or folder: {paths[0]}, {paths[2]}",)
     with pytest.raises(ModlintError, match=r"no such file or folder: .*nope\.py, .*gone"):
-        find([str(tree / "nope.py"), str(tree / "net.py"), str(tree / "gone")], Config(root=str(tree)))
+        find([paths[0], paths[2]], Config(root=str(tree)))
