@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -84,6 +85,17 @@ def test_sarif_tells_creation_then_first_use_then_second_use(report: Report) -> 
     assert told == [("created here", 12), ("use 1, in Net.forward", 21), ("use 2, in Net.forward", 23)]
     assert len(result["relatedLocations"]) == 3
     assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "src/my%20net.py"
+
+
+def test_a_place_in_a_notebook_is_told_in_words_and_is_none_of_its_json(report: Report) -> None:
+    result = json.loads(reporter("sarif")(report))["runs"][0]["results"][3]
+    (location,) = result["locations"]
+    assert location["logicalLocations"] == [{"fullyQualifiedName": "cell 3, line 1"}]
+    assert location["physicalLocation"]["region"] == {"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 1}
+    moved = replace(report.findings[3], location=report.findings[3].location._replace(row=9, end_row=9))
+    (issue,) = json.loads(reporter("gitlab")(replace(report, findings=(moved,))))
+    assert issue["description"].endswith("safe (cell 3, line 9)")
+    assert (issue["location"]["path"], issue["location"]["positions"]["begin"]["line"]) == ("walk.ipynb", 1)
 
 
 @pytest.mark.parametrize("name", ["report", "clean"])
