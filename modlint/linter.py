@@ -125,7 +125,10 @@ def sources_of(request: Request, found: Found, around: Found, unsaved: dict[str,
     root = request.config.root
     overlays = {name_of(root, path): data for path, data in request.overlays.items()} if unsaved is None else unsaved
     files = {name_of(root, file) for file in (*found.files, *around.files)} | set(overlays)
-    return Sources(Setup(root, tuple(sorted(files)), request.cache_folder, package_stamp(), overlays))
+    given = (os.path.abspath(path) for path in request.paths)
+    walked = [""] if around is not found else ["" if path == root else name_of(root, path) for path in given]
+    setup = Setup(root, tuple(sorted(files)), request.cache_folder, package_stamp(), overlays, tuple(walked))
+    return Sources(setup)
 
 
 def analysed(sources: Sources, linted: list[str], request: Request, selected: frozenset[str]) -> list[FileResult]:
@@ -302,4 +305,5 @@ def watched(
     marks = (os.path.join(folder, ".git") for folder in above)  # one that comes tells the root; inside it all moves
     configured += [mark for mark in marks if not os.path.exists(mark)]
     configured += [*config.states, *config.search_path]
-    return tuple(sorted({*found.files, *around.files, *found.watched, *around.watched, *read, *configured}))
+    vain = {sources.path(folder) for result in results for folder, _ in result.absent}
+    return tuple(sorted({*found.files, *around.files, *found.watched, *around.watched, *read, *vain, *configured}))

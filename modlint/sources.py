@@ -42,6 +42,7 @@ class Setup:
     cache_folder: str | None
     stamp: str  # of modlint itself
     overlays: Mapping[str, bytes] = field(default_factory=dict)  # unsaved text by name
+    walked: tuple[str, ...] = ("",)  # names of the folders of which the tree has every file
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Sources:
         self._digests: dict[str, str | None] = {}
         self._meanings: dict[str, str | None] = {}
         self._seen: dict[str, tuple[str, bytes]] | None = None
+        self._listed: dict[str, frozenset[str]] = {}
+        self._without: dict[tuple[str, frozenset[str]], bool] = {}
         self._edited: dict[str, PieceParser] | None = None
 
     def expect_edits(self) -> None:
@@ -84,6 +87,32 @@ class Sources:
     def exists(self, name: str) -> bool:
         """Whether there is such a file, on disk or in an editor."""
         return name in self.setup.overlays or os.path.isfile(self.path(name))
+
+    def gap(self, base: tuple[str, ...]) -> tuple[str, str] | None:
+        """The folder in which a module may come that is not there, and by what name; None where the tree would tell."""
+        folder, *names = base
+        for name in (*names, "__init__"):
+            if self._is_walked(folder):
+                return None
+            below = os.path.join(folder, name)
+            if not os.path.isdir(self.path(below)):
+                return folder, name
+            folder = below
+        return None
+
+    def _is_walked(self, folder: str) -> bool:
+        if os.path.isabs(folder):
+            return any(folder == top or folder.startswith(f"{top}/") for top in self.setup.walked if top)
+        return any(not top or folder == top or folder.startswith(f"{top}/") for top in self.setup.walked)
+
+    def is_without(self, folder: str, names: frozenset[str]) -> bool:
+        """Whether none of the names is now that of a module in the folder."""
+        key = (folder, names)
+        if key not in self._without:
+            if folder not in self._listed:
+                self._listed[folder] = modules_in(self.path(folder))
+            self._without[key] = names.isdisjoint(self._listed[folder])
+        return self._without[key]
 
     def raw(self, name: str) -> bytes:
         """The bytes of the file itself. Raises OSError."""
@@ -356,6 +385,15 @@ class Mentions:
         self._names[file] = tuple(names)
         for name in self._names[file]:
             self._by_name.setdefault(name, []).append(file)
+
+
+def modules_in(folder: str) -> frozenset[str]:
+    """The names of the files and folders that can be imported from a folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name.removesuffix(".py") for entry in entries)
+    except OSError:
+        return frozenset()
 
 
 def digest_of(data: bytes) -> str:

@@ -264,6 +264,35 @@ def test_a_stranger_s_cache_cannot_run_code(project: Path) -> None:
 
 
 @pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize(
+    ("module", "file"),
+    [
+        pytest.param("parts", "src/parts.py", id="a file beside it"),
+        pytest.param("parts", "src/parts/__init__.py", id="a package beside it"),
+        pytest.param("parts", "parts.py", id="a file above it"),
+        pytest.param("kit.parts", "src/kit/parts.py", id="a file in a package that is there"),
+        pytest.param("kit.parts", "src/kit/parts/__init__.py", id="a package in one that is there"),
+        pytest.param("kit.parts", "../other/kit/parts.py", id="a file along the search path"),
+    ],
+)
+def test_a_module_that_was_not_there_and_comes(project: Path, run: Callable[..., Done], module: str, file: str) -> None:
+    """Where no mark of a project says which files there are, and beyond the project."""
+    (project / "pyproject.toml").unlink()
+    (project / "src" / "kit").mkdir()
+    (project / "src" / "kit" / "__init__.py").write_text("")
+    if file.startswith(".."):
+        (project / "pyproject.toml").write_text('[tool.modlint]\nsearch-path = ["../other"]\n')
+        (project / "src" / "kit" / "__init__.py").unlink()
+    using = NOISY.replace("nn.BatchNorm2d(8)", "norm()")
+    (project / "src" / "net.py").write_text(f"from {module} import norm\n{using}")
+    for _ in range(2):
+        assert run("src/net.py").out == ""
+    (project / file).parent.mkdir(parents=True, exist_ok=True)
+    (project / file).write_text("import torch.nn as nn\n\n\ndef norm():\n    return nn.BatchNorm2d(8)\n")
+    assert run("src/net.py").out.startswith("src/net.py:12:13: error: ML101")
+
+
+@pytest.mark.usefixtures("settled")
 def test_few_runs_are_kept(project: Path, run: Callable[..., Done]) -> None:
     store = Cache(str(project / ".modlint_cache"))
     for number in range(40):
