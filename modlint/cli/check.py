@@ -64,6 +64,8 @@ def _linted(ctx: click.Context, config: Config, paths: list[str], stdin: bool, o
     status = max(2 if outcome.faults else 0, _told(outcome.absent, outcome.closed))
     if not outcome.files and not stdin:
         click.echo("modlint: no Python files found under the given paths", err=True)
+    if options["write_baseline"]:
+        _spare(config.baseline, outcome)
     report = _filtered(outcome.report, config, options)
     if options["add_ignore"]:
         from modlint.cli.add_ignore import add_ignores
@@ -72,6 +74,7 @@ def _linted(ctx: click.Context, config: Config, paths: list[str], stdin: bool, o
     name = _format(config, options)
     output = _encoded(_rendered(report, name, config, options), name, options["output_file"])
     status = max(status, 1 if report.failed and not options["exit_zero"] else 0)
+    _spare(options["output_file"], outcome)
     _write(output, options["output_file"])
     if _repeatable(outcome, stdin, options):
         _record(ctx.obj if isinstance(ctx.obj, list) else [], config, outcome, status, output)
@@ -161,6 +164,12 @@ def _encoded(text: str, name: str, file: str | None) -> bytes:
     """JSON and XML are UTF-8 wherever they go; what people read on stdout is in the encoding of the terminal."""
     encoding = sys.stdout.encoding if file is None and name in _FOR_PEOPLE else None
     return text.encode(encoding or "utf-8", "backslashreplace")
+
+
+def _spare(file: str | None, outcome: Outcome) -> None:
+    """Raise ModlintError where what is to be written is one of the files that were linted (`modlint -o net.py`)."""
+    if file is not None and os.path.realpath(file) in map(os.path.realpath, outcome.files):
+        raise ModlintError("is one of the files that are linted, and is not overwritten", file=shown_name(file))
 
 
 def _write(output: bytes, file: str | None) -> None:

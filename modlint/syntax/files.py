@@ -5,7 +5,9 @@ A file that is named is linted whatever excludes it, unless `force_exclude`; fol
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -142,8 +144,8 @@ class _Ignored:
 
     def extended(self, folder: str, file: str) -> _Ignored:
         try:
-            with open(file, encoding="utf-8", errors="replace") as stream:
-                lines = stream.read().splitlines()
+            with open(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+                lines = [line.removesuffix("\r") for line in stream.read().split("\n")]
         except OSError:
             return self
         return _Ignored((*self.specs, (folder + os.sep, _spec(lines))))
@@ -160,4 +162,8 @@ class _Ignored:
 def _spec(lines: Iterable[str]) -> PathSpec[Pattern]:
     from pathspec import GitIgnoreSpec  # 20 ms of import, needed only where there is a pattern
 
-    return GitIgnoreSpec.from_lines(lines)
+    patterns: list[Pattern] = []
+    for line in lines:
+        with contextlib.suppress(ValueError, re.error):  # git passes by what is no pattern
+            patterns += GitIgnoreSpec.from_lines([line]).patterns
+    return GitIgnoreSpec(patterns)

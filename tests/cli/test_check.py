@@ -289,6 +289,24 @@ def test_stdin_honours_exclusion_when_it_is_forced(project: Path, run: Callable[
     assert run(*arguments, "--force-exclude", stdin=NOISY.encode()).status == 0
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["-o", "src/net.py"], id="a report"),
+        pytest.param(["src", "-o", "link.py"], id="a report through a link"),
+        pytest.param(["src", "--baseline", "src/net.py", "--write-baseline"], id="a baseline"),
+    ],
+)
+def test_a_file_that_is_linted_is_not_overwritten(
+    project: Path, run: Callable[..., Done], arguments: list[str]
+) -> None:
+    (project / "link.py").symlink_to("src/net.py")
+    done = run(*arguments)
+    assert (done.status, done.out) == (2, "")
+    assert "is one of the files that are linted, and is not overwritten" in done.err
+    assert (project / "src" / "net.py").read_text() == NOISY
+
+
 def test_output_file(project: Path, run: Callable[..., Done]) -> None:
     done = run("src", "--output-file", "out.txt")
     assert (done.status, done.out) == (1, "")

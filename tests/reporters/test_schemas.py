@@ -115,6 +115,13 @@ def test_junit_is_read_by_junitparser(report: Report) -> None:
     assert results[2].message == "line 1\nline 2  of it"  # XML has no form feed
 
 
+def test_junit_leaves_out_what_xml_cannot_hold(report: Report) -> None:
+    odd = replace(report.findings[0], message="a\ufffe b\uffff c\x00 d\x1b")
+    (suite,) = junitparser.JUnitXml.fromstring(reporter("junit")(replace(report, findings=(odd,))).encode())
+    (case,) = suite
+    assert case.result[0].message == "a b c d"
+
+
 def test_junit_of_a_clean_run_is_one_test_that_passed(clean: Report) -> None:
     read = junitparser.JUnitXml.fromstring(reporter("junit")(clean).encode())
     assert [(case.name, case.is_passed) for suite in read for case in suite] == [("No findings", True)]
