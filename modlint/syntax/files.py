@@ -5,7 +5,6 @@ A file that is named is linted whatever excludes it, unless `force_exclude`; fol
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from dataclasses import dataclass
@@ -162,8 +161,11 @@ class _Ignored:
 def _spec(lines: Iterable[str]) -> PathSpec[Pattern]:
     from pathspec import GitIgnoreSpec  # 20 ms of import, needed only where there is a pattern
 
-    patterns: list[Pattern] = []
-    for line in lines:
-        with contextlib.suppress(ValueError, re.error):  # git passes by what is no pattern
-            patterns += GitIgnoreSpec.from_lines([line]).patterns
-    return GitIgnoreSpec(patterns)
+    def is_pattern(line: str) -> bool:
+        try:
+            GitIgnoreSpec.from_lines([line])
+        except (ValueError, re.error):
+            return False
+        return True
+
+    return GitIgnoreSpec.from_lines(filter(is_pattern, lines))  # git passes by what is none
