@@ -345,7 +345,7 @@ def _values(table: dict[str, Any], shown: str, folder: str) -> dict[str, Any]:
     for field in {"search_path", "states"} & values.keys():
         values[field] = tuple(os.path.join(folder, path) for path in values[field])
     for field in {"baseline", "cache_dir"} & values.keys():
-        values[field] = os.path.join(folder, values[field]) if values[field] else None  # "" is what unset is shown as
+        values[field] = os.path.join(folder, values[field]) if values[field] else None
     return values
 
 

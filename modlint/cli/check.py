@@ -36,25 +36,30 @@ def check(ctx: click.Context, /, paths: tuple[str, ...], **options: Any) -> int:
         raise ModlintError("--add-ignore changes files, and source from stdin is in none")
     if stdin and options["since"] is not None:
         raise ModlintError("--since compares files with what git knows of them, and source from stdin is in none")
+    if options["output_file"] == "-":
+        options["output_file"] = None
     where = [options["stdin_filename"] or "-"] if stdin else list(paths or (".",))
     config = loaded(where, options)
-    if options["show_settings"] or options["show_files"]:
-        return _show(config, where, options)
-    return _linted(ctx, config, where, stdin, options)
-
-
-def _show(config: Config, paths: list[str], options: dict[str, Any]) -> int:
     if options["show_settings"]:
         selected = ruleset.load().selected(config.select or None, config.extend_select, config.ignore)
         click.echo(settings_text(config, selected), nl=False)
-    else:
-        from modlint.syntax.files import find
+        return 0
+    if options["show_files"]:
+        return _listed(config, where, stdin)
+    return _linted(ctx, config, where, stdin, options)
 
+
+def _listed(config: Config, paths: list[str], stdin: bool) -> int:
+    from modlint.syntax.files import Found, find, is_excluded
+
+    if stdin:
+        name = os.path.abspath(paths[0])
+        found = Found(() if config.force_exclude and is_excluded(name, config) else (name,), ())
+    else:
         found = find(paths, config)
-        for file in found.files:
-            click.echo(shown_name(file))
-        return _told(found.absent, found.closed)
-    return 0
+    for file in found.files:
+        click.echo(shown_name(file))
+    return _told(found.absent, found.closed)
 
 
 def _linted(ctx: click.Context, config: Config, paths: list[str], stdin: bool, options: dict[str, Any]) -> int:

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 from cli.conftest import NOISY, SILENT, TIED
-from modlint.config import FORMATS
+from modlint.config import FORMATS, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -311,6 +311,8 @@ def test_output_file(project: Path, run: Callable[..., Done]) -> None:
     done = run("src", "--output-file", "out.txt")
     assert (done.status, done.out) == (1, "")
     assert (project / "out.txt").read_text() == LINE
+    assert run("src", "--output-file", "-").out == LINE
+    assert not (project / "-").exists()
 
 
 def test_names_are_relative_to_where_we_stand(
@@ -331,6 +333,35 @@ def test_show_files_and_settings(project: Path, run: Callable[..., Done]) -> Non
     assert run("--show-files").out == "src/clean.py\nsrc/net.py\n"
     shown = run("--show-settings", "--select", "ML101", "src").out
     assert 'select = ["ML101"]' in shown and "# rules that run: ML101\n" in shown
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param(
+            'ignore = ["ML103"]\nbaseline = "known.json"\noutput-format = "json"\n'
+            'per-file-ignores = { "a \\"b\\"/*" = ["ML1", "ML2"], "!c" = [] }\n'
+            'models = [{ target = "net.py:Net", init = { width = 8, deep = { on = true, of = [1, 2.5] } } }]\n',
+            id="much",
+        ),
+    ],
+)
+def test_the_settings_that_are_shown_can_be_written_down(
+    project: Path, run: Callable[..., Done], settings: str
+) -> None:
+    file = project / "pyproject.toml"
+    file.write_text(f"[tool.modlint]\n{settings}")
+    before, shown = load([str(project)]), run("--show-settings", "src").out
+    file.write_text(f"[tool.modlint]\n{shown}")
+    assert load([str(project)]) == before
+    assert run("--show-settings", "src").out == shown
+
+
+def test_stdin_among_the_files_that_are_shown(project: Path, run: Callable[..., Done]) -> None:
+    assert run("-", "--show-files", "--stdin-filename", "src/new.py").out == "src/new.py\n"
+    excluded = ("--exclude", "src", "--force-exclude")
+    assert run("-", "--show-files", "--stdin-filename", "src/new.py", *excluded).out == ""
 
 
 def test_statistics(project: Path, run: Callable[..., Done]) -> None:
