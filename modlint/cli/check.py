@@ -36,6 +36,8 @@ def check(ctx: click.Context, /, paths: tuple[str, ...], **options: Any) -> int:
         raise ModlintError("--add-ignore changes files, and source from stdin is in none")
     if stdin and options["since"] is not None:
         raise ModlintError("--since compares files with what git knows of them, and source from stdin is in none")
+    if options["write_baseline"] and options["since"] is not None:
+        raise ModlintError("--write-baseline with --since would forget what is known elsewhere; write it of the whole")
     if options["output_file"] == "-":
         options["output_file"] = None
     where = [options["stdin_filename"] or "-"] if stdin else list(paths or (".",))

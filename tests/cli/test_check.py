@@ -67,6 +67,11 @@ def test_exit_zero(project: Path, run: Callable[..., Done]) -> None:
         pytest.param(["--stdin-filename", "a.py", "src"], "name stands for stdin", id="a name for no stdin"),
         pytest.param(["-", "--add-ignore"], "source from stdin is in none", id="suppressions in stdin"),
         pytest.param(["-", "--since", "HEAD"], "source from stdin is in none", id="changes of stdin"),
+        pytest.param(
+            ["src", "--since", "HEAD", "--write-baseline", "--baseline", "b.json"],
+            "would forget what is known elsewhere",
+            id="a baseline of changes",
+        ),
         pytest.param(["chek", "src"], "did you mean 'check'?", id="a command that is mistyped"),
         pytest.param(["src", "--config", "ignroe = []"], "did you mean 'ignore'?", id="a key that is mistyped"),
         pytest.param(["src", "--config", "ignore = ["], "is not valid TOML", id="a setting that is no TOML"),
