@@ -124,7 +124,7 @@ def _filtered(report: Report, config: Config, options: dict[str, Any]) -> Report
 
         findings = touched(findings, options["since"], config.root)
     if options["write_baseline"] or config.baseline is not None:
-        from modlint.cli import baseline
+        from modlint import baseline
 
         if config.baseline is None:
             raise ModlintError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from modlint import ruleset
+from modlint import baseline, ruleset
 from modlint.analysis import Analyst, Options
 from modlint.config import CACHE_DIR
 from modlint.linter import Request, find_files, findings_of, sources_of
@@ -70,7 +70,7 @@ class Session:
         self._edited[name] = None
 
     def findings(self, path: str) -> tuple[Finding, ...]:
-        """What the models of the file give, in the file."""
+        """What the models of the file give, in the file, and the baseline does not know. Raises ModlintError."""
         if self.config.force_exclude and is_excluded(path, self.config):
             return ()
         name = self.name(path)
@@ -80,7 +80,7 @@ class Session:
         self._behind[name] = self._analyst.behind(name)
         found = findings_of(self._sources, [name], results, self.config, self._rules, self._selected)
         self._sources.fresh.clear()  # unsaved text is nothing for the cache
-        return found
+        return found if self.config.baseline is None else baseline.unknown(self.config.baseline, found)
 
     def depends(self, path: str, other: str) -> bool:
         """Whether what was found in one file may have come from another."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator  # noqa: TC003 - pytest-lsp evaluates the annotations of its fixtures
@@ -244,6 +246,22 @@ async def test_a_configuration_that_changes_on_disk_counts(client: LanguageClien
         (project / "pyproject.toml").write_text(f"[tool.modlint]\n{settings}")
         net.change(using + "\n")
         await asyncio.wait_for(net.shows(codes), 60)
+
+
+@pytest.mark.asyncio
+async def test_what_the_baseline_knows_is_not_shown(client: LanguageClient, project: Path) -> None:
+    (project / "pyproject.toml").write_text('[tool.modlint]\nbaseline = "known.json"\n')
+    command = [sys.executable, "-m", "modlint", ".", "--write-baseline"]
+    subprocess.run(command, cwd=project, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, check=True)
+    editor = Editor(client, project / "net.py")
+    editor.open("\n" + NOISY)
+    assert await editor.published() == []
+    editor.change(NOISY + NOISY.partition("\n\n\n")[2].replace("Net", "Other"))
+    (found,) = await editor.published()
+    assert found.range.start.line == 19
+    (project / "known.json").write_text('{"version": 1, "findings": []}')
+    editor.change(NOISY)
+    assert [d.code for d in await editor.published()] == ["ML101"]
 
 
 @pytest.mark.asyncio
