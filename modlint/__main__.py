@@ -18,12 +18,14 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         if not sys.stdout.closed:  # the language server closes it
             sys.stdout.flush()
         return status
-    except BaseException as error:  # Ctrl-C comes back as any error a library makes of it; all others are raised again
+    except BaseException as error:  # Ctrl-C comes back as any error a library makes of it
         if _interrupted(error):
             return 130
-        if not isinstance(error, OSError) or error.filename is not None:
+        if isinstance(error, SystemExit):
             raise
-        return _unprinted(error)
+        if isinstance(error, OSError) and error.filename is None:
+            return _unprinted(error)
+        return _failed()
 
 
 def _open_closed_streams() -> None:
@@ -50,6 +52,15 @@ def _unprinted(error: OSError) -> int:
     if isinstance(error, BrokenPipeError):
         return 1
     print(f"modlint: cannot write the output: {error.strerror}", file=sys.stderr)
+    return 2
+
+
+def _failed() -> int:
+    """A fault of modlint's own that nothing has caught: Python's status for it, 1, is that of findings."""
+    import traceback
+
+    traceback.print_exc()
+    print("modlint: this is a fault of modlint's own, please report it", file=sys.stderr)
     return 2
 
 

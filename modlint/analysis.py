@@ -79,6 +79,7 @@ class FileResult:
     counts: Counts = Counts()
     read: tuple[Read, ...] = ()  # files that were looked at
     asked: tuple[tuple[str, tuple[str, ...]], ...] = ()  # names, and which files mention them
+    absent: tuple[tuple[str, frozenset[str]], ...] = ()  # folders, and which modules were not in them
     fault: str = ""
 
 
@@ -93,7 +94,13 @@ class Analyst:
         self._options = options
         self._mentions = mentions
         self._asked: dict[str, tuple[str, ...]] = {}
-        self._tree = RecordingTree(sources.representation, options.search_path, self._mentioning, sources.exists)
+        self._tree = RecordingTree(
+            sources.representation,
+            options.search_path,
+            self._mentioning,
+            sources.exists,
+            gap=None if stays else sources.gap,
+        )
         self._analysis: Analysis | None = None
         self._known: Catalogue | None = None
         self._marked: dict[str, bool] = {}
@@ -144,6 +151,7 @@ class Analyst:
             result.counts,
             () if self._stays else self._read(file),
             tuple((name, summary(files)) for name, files in self._asked.items()),
+            () if self._stays else self._absent(file),
             result.fault,
         )
         self._done.add(file)
@@ -158,6 +166,10 @@ class Analyst:
     def _read(self, file: str) -> tuple[Read, ...]:
         names = self._tree.behind(file)
         return tuple((name, self._sources.digest(name), self._sources.meaning(name)) for name in names)
+
+    def _absent(self, file: str) -> tuple[tuple[str, frozenset[str]], ...]:
+        found = self._tree.absent(self._tree.behind(file))
+        return tuple((folder, frozenset(names)) for folder, names in sorted(found.items()))
 
     def _judged(self, models_of: Analysis, file: str) -> FileResult:
         judged: list[Judged] = []
@@ -234,8 +246,10 @@ def summary(files: tuple[str, ...]) -> tuple[str, ...]:
 
 def is_current(result: FileResult, sources: Sources, mentions: Mentions) -> bool:
     """Whether everything that a cached result depends on is as it was."""
-    return all(sources.is_same(*read) for read in result.read) and all(
-        summary(mentions.of(name)) == files for name, files in result.asked
+    return (
+        all(sources.is_without(*absent) for absent in result.absent)
+        and all(sources.is_same(*read) for read in result.read)
+        and all(summary(mentions.of(name)) == files for name, files in result.asked)
     )
 
 

@@ -235,7 +235,8 @@ def _from_here(values: dict[str, Any]) -> dict[str, Any]:
 def _from_file(paths: list[str], explicit: str | None, isolated: bool) -> Config:
     start = common_folder(paths)
     if explicit is not None:
-        return _parsed(os.path.abspath(explicit), required=True) or Config(root=_root(start))
+        named = _parsed(os.path.abspath(explicit), required=True) or Config(root=_root(start))
+        return named if _is_above(named.root, start) else replace(named, root=_root(start))
     if not isolated:
         for folder in upwards(start):
             file = os.path.join(folder, "pyproject.toml")
@@ -263,10 +264,20 @@ def upwards(folder: str) -> list[str]:
     return found
 
 
+def is_project(folder: str) -> bool:
+    """Whether the folder has a mark of a project."""
+    return any(os.path.exists(os.path.join(folder, mark)) for mark in ("pyproject.toml", ".git"))
+
+
+def _is_above(folder: str, start: str) -> bool:
+    """Whether the folder is that of a project in which we start: only then does a file that is named tell the root."""
+    return is_project(folder) and folder in upwards(start)
+
+
 def _root(start: str) -> str:
     """The folder that names the project where no section does: one with a mark of a project, else where we stand."""
     for folder in upwards(start):
-        if any(os.path.exists(os.path.join(folder, mark)) for mark in ("pyproject.toml", ".git")):
+        if is_project(folder):
             return folder
     here = os.getcwd()
     return here if os.path.commonpath([here, start]) == here else start
@@ -306,7 +317,7 @@ def _toml(text: str, shown: str) -> dict[str, Any]:
         import tomli as tomllib
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ModlintError(f"is not valid TOML: {error}", file=shown) from error
 
 
@@ -334,7 +345,7 @@ def _values(table: dict[str, Any], shown: str, folder: str) -> dict[str, Any]:
     for field in {"search_path", "states"} & values.keys():
         values[field] = tuple(os.path.join(folder, path) for path in values[field])
     for field in {"baseline", "cache_dir"} & values.keys():
-        values[field] = os.path.join(folder, values[field])
+        values[field] = os.path.join(folder, values[field]) if values[field] else None
     return values
 
 

@@ -105,9 +105,11 @@ class Finding:
     fingerprint: str = ""
 
     @property
-    def sort_key(self) -> tuple[str, int, int, str, str]:
-        """The order of every report: by file, row, column, code."""
-        return (self.location.filename, self.location.row, self.location.column, self.code, self.message)
+    def sort_key(self) -> tuple[str, int, int, int, str, str]:
+        """The order of every report: by file, cell of a notebook, row, column, code."""
+        file, mark, cell = self.location.filename.partition(".ipynb:cell ")
+        number = int(cell) if cell.isdecimal() else 0
+        return (file + mark, number, self.location.row, self.location.column, self.code, self.message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from modlint.analysis import (
     rare_collections,
 )
 from modlint.cache import loads, package_stamp
+from modlint.config import common_folder, is_project, upwards
 from modlint.errors import ModlintError
 from modlint.findings import Report, Statistics
 from modlint.graph import Location, Site
@@ -67,6 +68,7 @@ class Outcome:
     files: tuple[str, ...]  # absolute paths of the linted files
     faults: tuple[str, ...] = ()
     closed: tuple[tuple[str, str], ...] = ()  # folders that could not be looked into, and why
+    absent: tuple[str, ...] = ()  # what is wrong with paths at which there is nothing to lint
 
 
 def lint(request: Request) -> Outcome:
@@ -85,7 +87,8 @@ def lint(request: Request) -> Outcome:
     statistics = statistics_of(results, len(linted), time.perf_counter() - started)
     report = Report(reported, statistics, lines_at(sources, reported))
     faults = tuple(f"{result.file}: {result.fault}" for result in results if result.fault)
-    return Outcome(report, watched(request, sources, found, around, results), found.files, faults, found.closed)
+    seen = watched(request, sources, found, around, results)
+    return Outcome(report, seen, found.files, faults, found.closed, found.absent)
 
 
 def findings_of(
@@ -101,7 +104,7 @@ def findings_of(
     speaking = [item for item in judged if item.judgement.code in selected]
     findings = [*unreadable(sources, linted, rules, selected), *located(speaking, rules, locator, sources)]
     findings = suppressor.applied(findings, reused_rows(results, locator))
-    return distinct(presented(sources, findings))
+    return presented(sources, distinct(findings))
 
 
 def find_files(request: Request) -> tuple[Found, Found]:
@@ -111,9 +114,8 @@ def find_files(request: Request) -> tuple[Found, Found]:
     found = find([path for path in request.paths if path not in unsaved], config)
     taken = {path for path in unsaved if not (config.force_exclude and is_excluded(path, config))}
     found = replace(found, files=tuple(sorted({*found.files, *taken})))
-    marked = any(os.path.exists(os.path.join(config.root, mark)) for mark in ("pyproject.toml", ".git"))
     inside = all(name_of(config.root, file) != file for file in found.files)
-    if request.whole_tree and inside and (marked or config.source):
+    if request.whole_tree and inside and is_project(config.root):
         return found, find([config.root], config)
     return found, found
 
@@ -123,7 +125,10 @@ def sources_of(request: Request, found: Found, around: Found, unsaved: dict[str,
     root = request.config.root
     overlays = {name_of(root, path): data for path, data in request.overlays.items()} if unsaved is None else unsaved
     files = {name_of(root, file) for file in (*found.files, *around.files)} | set(overlays)
-    return Sources(Setup(root, tuple(sorted(files)), request.cache_folder, package_stamp(), overlays))
+    given = (os.path.abspath(path) for path in request.paths)
+    walked = [""] if around is not found else ["" if path == root else name_of(root, path) for path in given]
+    setup = Setup(root, tuple(sorted(files)), request.cache_folder, package_stamp(), overlays, tuple(walked))
+    return Sources(setup)
 
 
 def analysed(sources: Sources, linted: list[str], request: Request, selected: frozenset[str]) -> list[FileResult]:
@@ -245,9 +250,9 @@ def reused_rows(results: Sequence[FileResult], locator: Locator) -> Callable[[st
     return of
 
 
-def presented(sources: Sources, findings: list[Finding]) -> list[Finding]:
+def presented(sources: Sources, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings with cells instead of rows in notebooks."""
-    return [_presented(sources, finding) for finding in findings]
+    return tuple(_presented(sources, finding) for finding in findings)
 
 
 def _shown(sources: Sources, location: Location) -> Location:
@@ -295,5 +300,10 @@ def watched(
     """Every path whose change could change the report, for a later run to look at."""
     config = request.config
     read = {sources.path(name) for result in results for name, *_ in result.read}
-    configured = [os.path.join(config.root, "pyproject.toml"), *config.states, *config.search_path]
-    return tuple(sorted({*found.files, *around.files, *found.watched, *around.watched, *read, *configured}))
+    above = upwards(common_folder(list(request.paths)))
+    configured = [os.path.join(folder, "pyproject.toml") for folder in above]
+    marks = (os.path.join(folder, ".git") for folder in above)  # one that comes tells the root; inside it all moves
+    configured += [mark for mark in marks if not os.path.exists(mark)]
+    configured += [*config.states, *config.search_path]
+    vain = {sources.path(folder) for result in results for folder, _ in result.absent}
+    return tuple(sorted({*found.files, *around.files, *found.watched, *around.watched, *read, *vain, *configured}))

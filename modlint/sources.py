@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 from modlint.cache import Cache, is_settled, loads, signatures_of
 from modlint.errors import ModlintError
 from modlint.syntax.notebooks import Notebook, read_notebook
-from modlint.syntax.text import lines_of
+from modlint.syntax.text import lines_of, with_line_feeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
     MentionState = tuple[dict[str, list[str]], dict[str, bytes | None]]
 
-_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _REPRESENTATION = "representation"
 _MENTIONS = "calls"
 _SEEN = "seen"
@@ -44,6 +42,7 @@ class Setup:
     cache_folder: str | None
     stamp: str  # of modlint itself
     overlays: Mapping[str, bytes] = field(default_factory=dict)  # unsaved text by name
+    walked: tuple[str, ...] = ("",)  # names of the folders of which the tree has every file
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +72,8 @@ class Sources:
         self._digests: dict[str, str | None] = {}
         self._meanings: dict[str, str | None] = {}
         self._seen: dict[str, tuple[str, bytes]] | None = None
+        self._listed: dict[str, frozenset[str]] = {}
+        self._without: dict[tuple[str, frozenset[str]], bool] = {}
         self._edited: dict[str, PieceParser] | None = None
 
     def expect_edits(self) -> None:
@@ -87,6 +88,32 @@ class Sources:
         """Whether there is such a file, on disk or in an editor."""
         return name in self.setup.overlays or os.path.isfile(self.path(name))
 
+    def gap(self, base: tuple[str, ...]) -> tuple[str, str] | None:
+        """The folder in which a module may come that is not there, and by what name; None where the tree would tell."""
+        folder, *names = base
+        for name in (*names, "__init__"):
+            if self._is_walked(folder):
+                return None
+            below = os.path.join(folder, name)
+            if not os.path.isdir(self.path(below)):
+                return folder, name
+            folder = below
+        return None
+
+    def _is_walked(self, folder: str) -> bool:
+        if os.path.isabs(folder):
+            return any(folder == top or folder.startswith(f"{top}/") for top in self.setup.walked if top)
+        return any(not top or folder == top or folder.startswith(f"{top}/") for top in self.setup.walked)
+
+    def is_without(self, folder: str, names: frozenset[str]) -> bool:
+        """Whether none of the names is now that of a module in the folder."""
+        key = (folder, names)
+        if key not in self._without:
+            if folder not in self._listed:
+                self._listed[folder] = modules_in(self.path(folder))
+            self._without[key] = names.isdisjoint(self._listed[folder])
+        return self._without[key]
+
     def raw(self, name: str) -> bytes:
         """The bytes of the file itself. Raises OSError."""
         overlay = self.setup.overlays.get(name)
@@ -96,13 +123,10 @@ class Sources:
             return stream.read()
 
     def source(self, name: str) -> bytes:
-        """The Python source: the file's bytes, or the joined cells of a notebook. Raises OSError or ModlintError.
-
-        Lone carriage returns end lines for Python but not for libcst, and become line feeds: no position changes.
-        """
+        """The Python source: the file's bytes, or the joined cells of a notebook. Raises OSError or ModlintError."""
         notebook = self.notebook(name)
         data = self.raw(name) if notebook is None else notebook.source
-        return _LONE_RETURN.sub(b"\n", data) if b"\r" in data else data
+        return with_line_feeds(data)
 
     def notebook(self, name: str) -> Notebook | None:
         """The cells, where the file is a notebook. Raises OSError or ModlintError."""
@@ -361,6 +385,15 @@ class Mentions:
         self._names[file] = tuple(names)
         for name in self._names[file]:
             self._by_name.setdefault(name, []).append(file)
+
+
+def modules_in(folder: str) -> frozenset[str]:
+    """The names of the files and folders that can be imported from a folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name.removesuffix(".py") for entry in entries)
+    except OSError:
+        return frozenset()
 
 
 def digest_of(data: bytes) -> str:

@@ -39,7 +39,7 @@ def read(path: Path) -> dict[str, Table]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ModlintError(f"cannot be read: {error.strerror}", file=str(path)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModlintError(f"is not TOML: {error}", file=str(path)) from None
 
 

@@ -21,11 +21,13 @@ def output(arguments: Sequence[str]) -> str | None:
     """What `modlint state ARGUMENTS` prints, or None where the whole command has to run."""
     as_json = list(arguments[-2:]) == ["--output-format", "json"]
     expressions = arguments[:-2] if as_json else arguments
-    if not expressions or any(text.startswith("-") for text in expressions) or _may_have_tables(os.getcwd()):
+    if not expressions or any(text.startswith("-") for text in expressions):
         return None
     try:
-        found = state_of_expressions(expressions, Catalogue.load())
-    except ModlintError:
+        found = None if _may_have_tables(os.getcwd()) else state_of_expressions(expressions, Catalogue.load())
+    except (ModlintError, OSError):
+        return None
+    if found is None:
         return None
     if not as_json:
         return "".join(f"{said(answer)}\n" for answer in found)

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modlint.syntax.text import encoding_of, indent_of, lines_with_ends, row_for_comment, with_ignore
+from modlint.reporters.words import file_and_cell
+from modlint.syntax.text import Margins, encoding_of, indent_of, lines_with_ends
 
 if TYPE_CHECKING:
+    from io import FileIO
+
     from modlint.findings import Finding, Report
 
 
@@ -21,7 +24,7 @@ def add_ignores(report: Report, root: str) -> int:
             by_file.setdefault(finding.location.filename, []).append(finding)
     added = status = 0
     for file, findings in by_file.items():
-        if ".ipynb" in file:
+        if file_and_cell(file)[0].endswith(".ipynb"):
             click.echo(f"modlint: {file}: suppressions are not added to notebooks; write them by hand", err=True)
             continue
         try:
@@ -36,19 +39,33 @@ def add_ignores(report: Report, root: str) -> int:
 
 
 def _change(path: str, findings: list[Finding]) -> None:
-    with open(path, "r+b") as stream:
-        data = with_ignores(stream.read(), findings)
-        stream.seek(0)
-        stream.write(data)
+    """Write the suppressions in place. Where there is no room for them, or it is interrupted, all is as it was."""
+    with open(path, "r+b", buffering=0) as stream:
+        before = stream.readall()
+        data = with_ignores(before, findings)
+        try:
+            _write(stream, data)
+        except BaseException:
+            _write(stream, before)
+            stream.truncate()
+            raise
+
+
+def _write(stream: FileIO, data: bytes) -> None:
+    stream.seek(0)
+    left = memoryview(data)
+    while left:
+        left = left[stream.write(left) :]
 
 
 def with_ignores(data: bytes, findings: list[Finding]) -> bytes:
     """The source with a comment for each finding; encoding and line ends stay."""
     encoding = encoding_of(data)
     lines = lines_with_ends(data.decode(encoding))
+    margins = Margins(data)
     wanted: dict[tuple[int, bool], dict[str, None]] = {}
     for finding in findings:
-        place = row_for_comment(data, finding.location.row, finding.location.end_row)
+        place = margins.place(finding.location.row, finding.location.end_row)
         wanted.setdefault(place, {})[finding.code] = None
     for row, above in sorted(wanted, reverse=True):
         text, end = lines[row - 1]
@@ -56,5 +73,5 @@ def with_ignores(data: bytes, findings: list[Finding]) -> bytes:
         if above:
             lines.insert(row - 1, (f"{indent_of(text)}# modlint: ignore[{', '.join(codes)}]", end or "\n"))
         else:
-            lines[row - 1] = (with_ignore(text, codes), end)
+            lines[row - 1] = (margins.with_ignore(row, text, codes), end)
     return "".join(text + end for text, end in lines).encode(encoding)

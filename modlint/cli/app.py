@@ -59,7 +59,7 @@ class Commands(click.Group):
 def _suspect(word: str) -> None:
     """Raise for what looks like a mistyped command and is no file."""
     near = difflib.get_close_matches(word, _COMMANDS, n=1)
-    if near and not os.path.exists(word):
+    if near and not word.startswith("-") and not os.path.exists(word):
         raise ModlintError(f"there is no command, file or folder {word!r}; did you mean {near[0]!r}?")
 
 

@@ -15,6 +15,8 @@ from modlint.cli.output import shown, shown_name
 from modlint.errors import ModlintError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from modlint.config import Config
     from modlint.findings import Report
     from modlint.linter import Outcome
@@ -32,45 +34,69 @@ def check(ctx: click.Context, /, paths: tuple[str, ...], **options: Any) -> int:
         raise ModlintError(f"{word} stands for stdin and cannot be mixed with other paths")
     if stdin and options["add_ignore"]:
         raise ModlintError("--add-ignore changes files, and source from stdin is in none")
+    if stdin and options["since"] is not None:
+        raise ModlintError("--since compares files with what git knows of them, and source from stdin is in none")
+    if options["write_baseline"] and options["since"] is not None:
+        raise ModlintError("--write-baseline with --since would forget what is known elsewhere; write it of the whole")
+    if options["output_file"] == "-":
+        options["output_file"] = None
     where = [options["stdin_filename"] or "-"] if stdin else list(paths or (".",))
     config = loaded(where, options)
-    if options["show_settings"] or options["show_files"]:
-        return _show(config, where, options)
-    return _linted(ctx, config, where, stdin, options)
-
-
-def _show(config: Config, paths: list[str], options: dict[str, Any]) -> int:
     if options["show_settings"]:
         selected = ruleset.load().selected(config.select or None, config.extend_select, config.ignore)
         click.echo(settings_text(config, selected), nl=False)
-    else:
-        from modlint.syntax.files import find
+        return 0
+    if options["show_files"]:
+        return _listed(config, where, stdin)
+    return _linted(ctx, config, where, stdin, options)
 
-        for file in find(paths, config).files:
-            click.echo(shown_name(file))
-    return 0
+
+def _listed(config: Config, paths: list[str], stdin: bool) -> int:
+    from modlint.syntax.files import Found, find, is_excluded
+
+    if stdin:
+        name = os.path.abspath(paths[0])
+        found = Found(() if config.force_exclude and is_excluded(name, config) else (name,), ())
+    else:
+        found = find(paths, config)
+    for file in found.files:
+        click.echo(shown_name(file))
+    return _told(found.absent, found.closed)
 
 
 def _linted(ctx: click.Context, config: Config, paths: list[str], stdin: bool, options: dict[str, Any]) -> int:
     outcome = _run(config, paths, stdin, options)
     for fault in outcome.faults:
         click.echo(f"modlint: a fault of modlint's own left this file unjudged: {fault}", err=True)
-    for folder, reason in outcome.closed:
-        click.echo(f"modlint: cannot look into {shown_name(folder)}, so nothing in it is linted: {reason}", err=True)
+    status = max(2 if outcome.faults else 0, _told(outcome.absent, outcome.closed))
     if not outcome.files and not stdin:
         click.echo("modlint: no Python files found under the given paths", err=True)
+    if options["write_baseline"]:
+        _spare(config.baseline, outcome)
     report = _filtered(outcome.report, config, options)
     if options["add_ignore"]:
         from modlint.cli.add_ignore import add_ignores
 
-        return add_ignores(report, config.root)
+        return max(status, add_ignores(report, config.root))
     name = _format(config, options)
     output = _encoded(_rendered(report, name, config, options), name, options["output_file"])
-    status = 2 if outcome.faults else 1 if report.failed and not options["exit_zero"] else 0
+    status = max(status, 1 if report.failed and not options["exit_zero"] else 0)
+    _spare(options["output_file"], outcome)
     _write(output, options["output_file"])
     if _repeatable(outcome, stdin, options):
         _record(ctx.obj if isinstance(ctx.obj, list) else [], config, outcome, status, output)
     return status
+
+
+def _told(absent: Iterable[str], closed: Iterable[tuple[str, str]]) -> int:
+    """Say what of the paths could not be looked at, while the rest is linted: the exit status that this makes."""
+    lines = [*absent]
+    for folder, reason in closed:
+        name = shown_name(folder)
+        lines.append(f"cannot look into {name}, so nothing in it is linted: {reason}; mend that, or exclude it")
+    for line in lines:
+        click.echo(f"modlint: {line}", err=True)
+    return 2 if lines else 0
 
 
 def _run(config: Config, paths: list[str], stdin: bool, options: dict[str, Any]) -> Outcome:
@@ -98,7 +124,7 @@ def _filtered(report: Report, config: Config, options: dict[str, Any]) -> Report
 
         findings = touched(findings, options["since"], config.root)
     if options["write_baseline"] or config.baseline is not None:
-        from modlint.cli import baseline
+        from modlint import baseline
 
         if config.baseline is None:
             raise ModlintError(
@@ -147,6 +173,12 @@ def _encoded(text: str, name: str, file: str | None) -> bytes:
     return text.encode(encoding or "utf-8", "backslashreplace")
 
 
+def _spare(file: str | None, outcome: Outcome) -> None:
+    """Raise ModlintError where what is to be written is one of the files that were linted (`modlint -o net.py`)."""
+    if file is not None and os.path.realpath(file) in map(os.path.realpath, outcome.files):
+        raise ModlintError("is one of the files that are linted, and is not overwritten", file=shown_name(file))
+
+
 def _write(output: bytes, file: str | None) -> None:
     if file is None:
         sys.stdout.flush()
@@ -165,7 +197,7 @@ _UNREPEATABLE = ("statistics", "since", "output_file", "write_baseline", "trace"
 
 def _repeatable(outcome: Outcome, stdin: bool, options: dict[str, Any]) -> bool:
     """Whether the same command prints the same as long as the watched files are unchanged."""
-    said = outcome.faults or outcome.closed or not outcome.files
+    said = outcome.faults or outcome.closed or outcome.absent or not outcome.files
     return not (stdin or said or any(options[name] for name in _UNREPEATABLE))
 
 

@@ -30,15 +30,15 @@ def config(name: str | None) -> None:
 
 
 def _described(key: Key) -> str:
-    default = getattr(Config(), key.field)
-    head = f"{key.about}\n\nDefault value: {_default(default)}\nType: {key.kind.value}\n"
+    head = f"{key.about}\n\nDefault value: {_default(key)}\nType: {key.kind.value}\n"
     return f"{head}Example usage:\n```toml\n[tool.modlint]\n{key.name} = {key.example}\n```\n"
 
 
-def _default(value: object) -> str:
-    from modlint.cli.options import toml
+def _default(key: Key) -> str:
+    from modlint.cli.options import written
 
-    return "none" if value is None else toml(value)
+    value = getattr(Config(), key.field)
+    return "none" if value is None else written(key, value)
 
 
 @click.command()

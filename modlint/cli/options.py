@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modlint.config import CACHE_DIR, FORMATS, from_here, load
+from modlint.config import CACHE_DIR, FORMATS, Kind, ModelTarget, from_here, is_project, load
 from modlint.errors import ModlintError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modlint.config import Config
+    from modlint.config import Config, Key
 
 
 def listed(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -35,7 +35,7 @@ _OPTIONS = (
         type=click.Choice(FORMATS),
         help="How to print findings [default: full on a terminal, else concise].",
     ),
-    click.option("-o", "--output-file", type=click.Path(dir_okay=False), help="Write to this file instead of stdout."),
+    click.option("-o", "--output-file", type=click.Path(dir_okay=False), help="Write to this file, not to stdout (-)."),
     click.option(
         "--config",
         "configured",
@@ -144,40 +144,40 @@ def cache_folder(config: Config) -> str:
     """Where the cache of a run is: as configured, else in the project, else where we stand."""
     if config.cache_dir is not None:
         return config.cache_dir
-    marked = config.source is not None or any(
-        os.path.exists(os.path.join(config.root, mark)) for mark in ("pyproject.toml", ".git")
-    )
-    return os.path.join(config.root if marked else os.getcwd(), CACHE_DIR)
+    return os.path.join(config.root if is_project(config.root) else os.getcwd(), CACHE_DIR)
 
 
 def settings_text(config: Config, selected: frozenset[str]) -> str:
-    """What `--show-settings` prints."""
+    """What `--show-settings` prints, which can be put into a [tool.modlint]."""
     from modlint.config import KEYS
 
     lines = [f"# configuration: {config.source or 'none found, defaults'}", f"# root: {config.root}"]
     for key in KEYS:
         value = getattr(config, key.field)
-        lines.append(f"{key.name} = {toml(value)}")
+        lines.append(f"# {key.name} is not set" if value is None else f"{key.name} = {written(key, value)}")
     lines.append(f"# rules that run: {', '.join(sorted(selected))}")
     return "\n".join(lines) + "\n"
 
 
-def toml(value: Any) -> str:
-    """A value as it is written in pyproject.toml."""
+def written(key: Key, value: Any) -> str:
+    """The value of a key as it is written in pyproject.toml."""
+    return _toml(dict(value) if key.kind is Kind.IGNORES else value)
+
+
+def _toml(value: Any) -> str:
     import dataclasses
     import json
 
-    if value is None:
-        return '""'
     if isinstance(value, bool):
         return "true" if value else "false"
-    if dataclasses.is_dataclass(value):
+    if isinstance(value, ModelTarget):
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-        return "{ " + ", ".join(f"{name} = {toml(item)}" for name, item in fields.items()) + " }"
-    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
-        return "{ " + ", ".join(f"{json.dumps(name)} = {toml(item)}" for name, item in value) + " }"
-    if isinstance(value, tuple):
-        return "[" + ", ".join(map(toml, value)) + "]"
+        return _toml({n: json.loads(v) if n == "init" else v for n, v in fields.items() if v})
+    if isinstance(value, dict):
+        items = ", ".join(f"{json.dumps(name)} = {_toml(item)}" for name, item in value.items())
+        return f"{{ {items} }}" if items else "{}"
+    if isinstance(value, (tuple, list)):
+        return "[" + ", ".join(map(_toml, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -20,12 +20,22 @@ _HUNK = re.compile(rb"@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
 
 
 def touched(findings: Iterable[Finding], revision: str, root: str) -> tuple[Finding, ...]:
-    """The findings whose place, creation or one of whose uses stands on a changed line, or in a new file."""
+    """The findings whose place, creation or one of whose uses stands on a changed line, or in a new file.
+
+    A file that git does not follow is new, though of one that it is told to ignore only its own findings count.
+    """
     changed = changed_rows(revision, root)
-    new = _untracked(root)
+    new = _listed(root, "--others", "--exclude-standard")
+    followed = _listed(root, "--cached", "--recurse-submodules")
+    prefix = os.fsdecode(_git(root, "rev-parse", "--show-prefix").removesuffix(b"\n"))
+
+    def place(location: Location) -> tuple[str, int | None]:
+        file, cell = file_and_cell(location.filename)
+        inside = os.path.relpath(os.path.join(root, file), root)
+        return os.path.normpath(os.path.join(prefix, inside)).replace(os.sep, "/"), cell
 
     def is_changed(location: Location) -> bool:
-        file, cell = file_and_cell(location.filename)
+        file, cell = place(location)
         if file in new:
             return True
         rows = changed.get(file, ())
@@ -34,14 +44,15 @@ def touched(findings: Iterable[Finding], revision: str, root: str) -> tuple[Find
     return tuple(
         finding
         for finding in findings
-        if is_changed(finding.location)
+        if place(finding.location)[0] not in followed
+        or is_changed(finding.location)
         or (finding.created is not None and is_changed(finding.created))
         or any(is_changed(use.location) for use in finding.uses)
     )
 
 
 def changed_rows(revision: str, root: str) -> dict[str, tuple[int, ...]]:
-    """The rows of the working tree that differ from `revision`, by file name relative to `root`.
+    """The rows of the working tree that differ from `revision`, by file name relative to the top of the repository.
 
     Where lines were only removed, the rows on both sides of the gap count. Raises ModlintError.
     """
@@ -52,7 +63,6 @@ def changed_rows(revision: str, root: str) -> dict[str, tuple[int, ...]]:
         "--no-color",
         "--no-ext-diff",
         "--no-renames",
-        "--relative",
         "--submodule=diff",
         "--src-prefix=a/",
         "--dst-prefix=b/",
@@ -70,8 +80,8 @@ def changed_rows(revision: str, root: str) -> dict[str, tuple[int, ...]]:
     return {file: tuple(rows) for file, rows in changed.items()}
 
 
-def _untracked(root: str) -> frozenset[str]:
-    listed = _git(root, "ls-files", "--others", "--exclude-standard", "-z")
+def _listed(root: str, *which: str) -> frozenset[str]:
+    listed = _git(root, "ls-files", "--full-name", "-z", *which, ":/")
     return frozenset(os.fsdecode(name) for name in listed.split(b"\0") if name)
 
 

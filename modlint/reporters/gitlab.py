@@ -21,18 +21,23 @@ def render(report: Report) -> str:
 
 def _issue(finding: Finding) -> dict[str, Any]:
     location = finding.location
+    file, cell = file_and_cell(location.filename)
+    begin, end = (location.row, location.column), (location.end_row, location.end_column)
+    where = "" if cell is None else f" (cell {cell}, line {location.row})"
+    if cell is not None:  # the file's own lines are JSON
+        begin = end = (1, 1)
     return {
         "type": "issue",
         "check_name": finding.code,
-        "description": f"{finding.code}: {finding.message}",
+        "description": f"{finding.code}: {finding.message}{where}",
         "categories": ["Bug Risk"],
         "severity": _SEVERITIES[finding.severity],
         "fingerprint": finding.fingerprint,
         "location": {
-            "path": file_and_cell(location.filename)[0],
+            "path": file,
             "positions": {
-                "begin": {"line": location.row, "column": location.column},
-                "end": {"line": location.end_row, "column": location.end_column},
+                "begin": {"line": begin[0], "column": begin[1]},
+                "end": {"line": end[0], "column": end[1]},
             },
         },
     }

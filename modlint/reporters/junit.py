@@ -55,5 +55,5 @@ def _case(suite: ElementTree.Element, finding: Finding) -> None:
 
 
 def _legal(text: Iterable[str]) -> str:
-    """The text without the control characters that XML 1.0 cannot hold."""
-    return "".join(character for character in text if character in "\t\n\r" or character >= " ")
+    """The text without the characters that XML 1.0 cannot hold."""
+    return "".join(c for c in text if c in "\t\n\r" or (c >= " " and c not in "\ufffe\uffff"))

@@ -88,8 +88,9 @@ def _flow(step: Step) -> dict[str, Any]:
 def _location(location: Location) -> dict[str, Any]:
     filename, cell = file_and_cell(location.filename)
     found: dict[str, Any] = {"physicalLocation": {"artifactLocation": _artifact(filename)}}
-    if cell is not None:  # the file's own lines are JSON
+    if cell is not None:  # the file's own lines are JSON; GitHub wants a region of every location
         found["logicalLocations"] = [{"fullyQualifiedName": f"cell {cell}, line {location.row}"}]
+        found["physicalLocation"]["region"] = {"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 1}
         return found
     found["physicalLocation"]["region"] = {
         "startLine": location.row,

@@ -10,14 +10,28 @@ from urllib.parse import unquote
 
 from lsprotocol import types
 from pygls import uris
+from pygls.workspace import TextDocument
 
 from modlint.reporters.words import file_and_cell
+from modlint.syntax.text import lines_with_ends
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pygls.workspace import Workspace
 
 
+_SYNC = types.TextDocumentSyncKind.Incremental
 _PYTHON = {None, "", "python"}  # what a client calls the language of a cell
+
+
+class Text(TextDocument):
+    """An open text, with the lines that the protocol and Python see: pygls also ends one at a form feed."""
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """The lines with their ends."""
+        return [line + end for line, end in lines_with_ends(self.source) if line or end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,18 @@ class Document:
     def filename_of(self, uri: str, name: str) -> str:
         """How findings call the text at `uri`, where they call the file `name`."""
         return f"{name}:cell {self.cells.index(uri) + 1}" if uri in self.cells else name
+
+
+def keep_lines(workspace: Workspace) -> None:
+    """Make every text that is opened from here on one of ours."""
+
+    def created(
+        uri: str, source: str | None = None, version: int | None = None, language_id: str | None = None
+    ) -> TextDocument:
+        codec = workspace.position_codec
+        return Text(uri, source, version, language_id, sync_kind=_SYNC, position_codec=codec)
+
+    workspace._create_text_document = created  # type: ignore[method-assign, assignment]
 
 
 def document_of(workspace: Workspace, uri: str) -> Document | None:

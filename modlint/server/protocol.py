@@ -10,7 +10,7 @@ from pygls import uris
 from modlint import ruleset
 from modlint.findings import Severity
 from modlint.reporters.words import story
-from modlint.syntax.text import indent_of, row_for_comment, with_ignore
+from modlint.syntax.text import Margins, indent_of, lines_with_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from modlint.server.session import Session
 
 SOURCE = "modlint"
+UNREADABLE = "ML901"  # nothing can be written beside it that is read
 _SEVERITIES = {
     Severity.ERROR: types.DiagnosticSeverity.Error,
     Severity.WARNING: types.DiagnosticSeverity.Warning,
@@ -96,14 +97,15 @@ def _markdown(finding: Finding) -> types.MarkupContent:
 def actions(
     finding: Finding, diagnostic: types.Diagnostic, uri: str, text: str, codec: PositionCodec
 ) -> list[types.CodeAction]:
-    """What can be done about a finding: suppress it, or say that the sharing is meant."""
-    data = text.encode("utf-8", "surrogatepass")
-    lines = text.splitlines() or [""]
-    row, above = row_for_comment(data, finding.location.row, finding.location.end_row)
-    line = lines[row - 1] if row <= len(lines) else ""
-    offered = [
-        (f"Suppress {finding.code} here", f"# modlint: ignore[{finding.code}]", with_ignore(line, [finding.code]))
-    ]
+    """What can be done about a finding in a text: suppress it, or say that the sharing is meant."""
+    if finding.code == UNREADABLE:
+        return []
+    margins = Margins(text.encode("utf-8", "surrogatepass"))
+    lines = lines_with_ends(text)
+    row, above = margins.place(finding.location.row, finding.location.end_row)
+    line, end = lines[row - 1]
+    ignoring = margins.with_ignore(row, line, [finding.code])
+    offered = [(f"Suppress {finding.code} here", f"# modlint: ignore[{finding.code}]", ignoring)]
     if finding.family == "params":
         mark = "# modlint: shared"
         offered.append(("Mark as shared on purpose", mark, f"{line.rstrip()}  {mark}"))
@@ -112,14 +114,24 @@ def actions(
             title=title,
             kind=types.CodeActionKind.QuickFix,
             diagnostics=[diagnostic],
-            edit=types.WorkspaceEdit(changes={uri: [_edit(row, line, comment, changed, above, codec)]}),
+            edit=types.WorkspaceEdit(
+                changes={
+                    uri: [
+                        _inserted(row, f"{indent_of(line)}{comment}{end or lines[0][1]}")
+                        if above
+                        else _exchanged(row, codec.client_num_units(line), changed)
+                    ]
+                }
+            ),
         )
         for title, comment, changed in offered
     ]
 
 
-def _edit(row: int, line: str, comment: str, changed: str, above: bool, codec: PositionCodec) -> types.TextEdit:
+def _inserted(row: int, line: str) -> types.TextEdit:
     start = types.Position(row - 1, 0)
-    if above:
-        return types.TextEdit(types.Range(start, start), f"{indent_of(line)}{comment}\n")
-    return types.TextEdit(types.Range(start, types.Position(row - 1, codec.client_num_units(line))), changed)
+    return types.TextEdit(types.Range(start, start), line)
+
+
+def _exchanged(row: int, length: int, line: str) -> types.TextEdit:
+    return types.TextEdit(types.Range(types.Position(row - 1, 0), types.Position(row - 1, length)), line)

@@ -23,7 +23,7 @@ from modlint import __version__
 from modlint.cache import signatures_of
 from modlint.config import load, upwards
 from modlint.errors import ModlintError
-from modlint.server.documents import Document, document_of
+from modlint.server.documents import Document, document_of, keep_lines
 from modlint.server.protocol import SOURCE, Translator, actions
 from modlint.server.session import Session
 
@@ -219,6 +219,12 @@ class Server(LanguageServer):
 server = Server()
 
 
+@server.feature(types.INITIALIZE)
+def initialize(ls: Server, params: types.InitializeParams) -> None:
+    """The workspace is there, and nothing is open in it yet."""
+    keep_lines(ls.workspace)
+
+
 @server.feature(types.INITIALIZED)
 async def initialized(ls: Server, params: types.InitializedParams) -> None:
     """Ask to be told of files that change outside of the editor, where the client can be asked."""
@@ -309,18 +315,20 @@ def hover(ls: Server, params: types.HoverParams) -> types.Hover | None:
     types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix])
 )
 def code_actions(ls: Server, params: types.CodeActionParams) -> list[types.CodeAction]:
-    """Suppress a finding, or mark it as meant."""
+    """Suppress a finding, or mark it as meant; nothing for a text that is another than the findings are of."""
     uri = params.text_document.uri
-    text = ls.workspace.get_text_document(uri).source
+    text = ls.workspace.get_text_document(uri)
     seen = _seen_at(ls, uri)
-    by_fingerprint = {} if seen is None else {finding.fingerprint: finding for finding in seen.findings}
+    if seen is None or (uri, text.version) not in seen.document.shown:
+        return []
+    by_fingerprint = {finding.fingerprint: finding for finding in seen.findings}
     offered = []
     for diagnostic in params.context.diagnostics:
         data = diagnostic.data
         fingerprint = data.get("fingerprint") if isinstance(data, dict) else getattr(data, "fingerprint", None)
         if diagnostic.source == SOURCE and fingerprint in by_fingerprint:
             finding = by_fingerprint[fingerprint]
-            offered += actions(finding, diagnostic, uri, text, ls.workspace.position_codec)
+            offered += actions(finding, diagnostic, uri, text.source, ls.workspace.position_codec)
     return offered
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from modlint import ruleset
+from modlint import baseline, ruleset
 from modlint.analysis import Analyst, Options
 from modlint.config import CACHE_DIR
 from modlint.linter import Request, find_files, findings_of, sources_of
@@ -70,7 +70,7 @@ class Session:
         self._edited[name] = None
 
     def findings(self, path: str) -> tuple[Finding, ...]:
-        """What the models of the file give, in the file."""
+        """What the models of the file give, in the file, and the baseline does not know. Raises ModlintError."""
         if self.config.force_exclude and is_excluded(path, self.config):
             return ()
         name = self.name(path)
@@ -80,7 +80,7 @@ class Session:
         self._behind[name] = self._analyst.behind(name)
         found = findings_of(self._sources, [name], results, self.config, self._rules, self._selected)
         self._sources.fresh.clear()  # unsaved text is nothing for the cache
-        return found
+        return found if self.config.baseline is None else baseline.unknown(self.config.baseline, found)
 
     def depends(self, path: str, other: str) -> bool:
         """Whether what was found in one file may have come from another."""
@@ -116,6 +116,11 @@ class Session:
 
 def _encoded(text: str) -> bytes:
     """The text as the bytes of a file that declares its encoding as the text does."""
-    data = text.encode("utf-8", "surrogatepass")
+    data = _paired(text).encode("utf-8", "surrogatepass")
     encoding = encoding_of(data)
     return data if encoding in {"utf-8", "utf-8-sig"} else text.encode(encoding, "replace")
+
+
+def _paired(text: str) -> str:
+    """The text with one code point for two surrogates: a client that counts in UTF-16 may send each by itself."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")

@@ -6,6 +6,7 @@ A file that is named is linted whatever excludes it, unless `force_exclude`; fol
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from modlint.errors import ModlintError
 from modlint.syntax.globs import Globs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pathspec import PathSpec
     from pathspec.pattern import Pattern
@@ -30,10 +31,11 @@ class Found:
     files: tuple[str, ...]
     watched: tuple[str, ...]
     closed: tuple[tuple[str, str], ...] = ()  # folders that could not be looked into, and why
+    absent: tuple[str, ...] = ()  # what is wrong with paths at which there is nothing to lint
 
 
-def find(paths: Iterable[str], config: Config) -> Found:
-    """The files that a run over `paths` lints. Raises ModlintError for a path that does not exist."""
+def find(paths: Sequence[str], config: Config) -> Found:
+    """The files that a run over `paths` lints. Raises ModlintError where none of the paths exists."""
     search = _Search(config)
     missing: list[str] = []
     strange: list[str] = []
@@ -47,11 +49,17 @@ def find(paths: Iterable[str], config: Config) -> Found:
                 search.files.add(full)
         else:
             (strange if os.path.exists(full) else missing).append(path)
-    if missing:
-        raise ModlintError(f"no such file or folder: {', '.join(missing)}")
+    absent = [f"no such file or folder: {', '.join(missing)}"] if missing else []
     if strange:
-        raise ModlintError(f"neither a file nor a folder: {', '.join(strange)}; source from a pipe is read from -")
-    return Found(tuple(sorted(search.files)), tuple(sorted(search.watched)), tuple(sorted(search.closed.items())))
+        absent.append(f"neither a file nor a folder: {', '.join(strange)}; source from a pipe is read from -")
+    if absent and len(missing) + len(strange) == len(paths):
+        raise ModlintError("; ".join(absent))
+    return Found(
+        tuple(sorted(search.files)),
+        tuple(sorted(search.watched)),
+        tuple(sorted(search.closed.items())),
+        tuple(absent),
+    )
 
 
 def is_excluded(path: str, config: Config) -> bool:
@@ -135,8 +143,8 @@ class _Ignored:
 
     def extended(self, folder: str, file: str) -> _Ignored:
         try:
-            with open(file, encoding="utf-8", errors="replace") as stream:
-                lines = stream.read().splitlines()
+            with open(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+                lines = [line.removesuffix("\r") for line in stream.read().split("\n")]
         except OSError:
             return self
         return _Ignored((*self.specs, (folder + os.sep, _spec(lines))))
@@ -153,4 +161,11 @@ class _Ignored:
 def _spec(lines: Iterable[str]) -> PathSpec[Pattern]:
     from pathspec import GitIgnoreSpec  # 20 ms of import, needed only where there is a pattern
 
-    return GitIgnoreSpec.from_lines(lines)
+    def is_pattern(line: str) -> bool:
+        try:
+            GitIgnoreSpec.from_lines([line])
+        except (ValueError, re.error):
+            return False
+        return True
+
+    return GitIgnoreSpec.from_lines(filter(is_pattern, lines))  # git passes by what is none

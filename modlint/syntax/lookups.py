@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from modlint.syntax.tree import SourceTree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from modlint.syntax.ir import FileIR
+
+    Gap = tuple[str, str]  # a folder, and the name of a module that is not in it
 
 
 class RecordingTree(SourceTree):
@@ -20,18 +23,33 @@ class RecordingTree(SourceTree):
     its file along look-ups made so far, by whichever model. That may be more than it used, never less.
     """
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(self, *arguments: Any, gap: Callable[[tuple[str, ...]], Gap | None] | None = None) -> None:
+        """`gap` says where a module that is not there may yet come, if that is not known of the whole tree."""
         super().__init__(*arguments)
+        self._gap = gap
+        self._gaps: dict[tuple[str, int, str], tuple[Gap, ...]] = {}
+        self._absent: dict[str, dict[Gap, None]] = {}
         self._reached: dict[str, dict[str, None]] = {}
         self._askers: Counter[str] = Counter()  # how many files have looked up each
 
     def resolve(self, importer: str, module: str, level: int) -> str | None:
         """See SourceTree."""
-        return self._kept(importer, super().resolve(importer, module, level))
+        found = super().resolve(importer, module, level)
+        if found is None and self._gap is not None:
+            key = (module, level, os.path.dirname(importer))
+            if key not in self._gaps:
+                self._gaps[key] = tuple(filter(None, map(self._gap, self._bases(importer, module, level))))
+            self._absent.setdefault(importer, {}).update(dict.fromkeys(self._gaps[key]))
+        return self._kept(importer, found)
 
     def submodule(self, package: str, name: str) -> str | None:
         """See SourceTree."""
-        return self._kept(package, super().submodule(package, name))
+        found = super().submodule(package, name)
+        if found is None and self._gap is not None:
+            gap = self._gap((os.path.dirname(package), name))
+            if gap is not None:
+                self._absent.setdefault(package, {})[gap] = None
+        return self._kept(package, found)
 
     def _kept(self, importer: str, found: str | None) -> str | None:
         if found is not None:
@@ -50,6 +68,7 @@ class RecordingTree(SourceTree):
     def reset(self, file: str) -> list[str]:
         """Forget what a file has looked up, because it is run anew: it is given back."""
         reached = list(self._reached.pop(file, ()))
+        self._absent.pop(file, None)
         self._askers.subtract(reached)
         return reached
 
@@ -74,6 +93,7 @@ class RecordingTree(SourceTree):
         """Let go of every file. Where they are stays known."""
         self._files.clear()
         self._reached.clear()
+        self._absent.clear()
         self._askers.clear()
 
     @property
@@ -84,6 +104,14 @@ class RecordingTree(SourceTree):
     def behind(self, file: str) -> list[str]:
         """Every file that the models of `file` may depend on, itself among them."""
         return sorted(_reachable(file, self._reached))
+
+    def absent(self, files: Iterable[str]) -> dict[str, set[str]]:
+        """What those files have looked for in vain, by the folder in which it may come."""
+        names: dict[str, set[str]] = {}
+        for file in files:
+            for folder, name in self._absent.get(file, ()):
+                names.setdefault(folder, set()).add(name)
+        return names
 
     def before(self, file: str) -> list[str]:
         """Every file that may depend on `file`, itself among them."""

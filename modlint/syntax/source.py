@@ -13,6 +13,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from modlint.errors import ModlintError
+from modlint.syntax.bulk import without_bulk
 from modlint.syntax.ir import FileIR
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def parse_module(path: str, data: bytes) -> libcst.Module:
 
     _refuse(path, data)
     try:
-        return libcst.parse_module(data)
+        return libcst.parse_module(without_bulk(data))
     except libcst.ParserSyntaxError as error:
         raise _syntax_error(path, data, error.message) from None
     except (UnicodeDecodeError, LookupError, SyntaxError) as error:

@@ -16,7 +16,7 @@ import tokenize
 from dataclasses import dataclass
 from enum import Enum
 
-from modlint.syntax.text import rows_without_room
+from modlint.syntax.text import Margins
 
 _QUICK = re.compile(rb"modlint:|noqa[^\n]*ML\d", re.IGNORECASE)
 _OWN = re.compile(r"#\s*(?i:modlint):\s*([A-Za-z-]*)\s*(?:\[([^\]]*)\]|(?P<torn>[\[(=:]\S*|(?i:ML)\d+\b))?")
@@ -100,7 +100,7 @@ def directives(data: bytes) -> tuple[Directive, ...]:
 
 def _joined(data: bytes, row: int) -> int:
     """The last of the rows that strings and backslashes join to a row: no comment can stand between them."""
-    full = rows_without_room(data)
+    full = Margins(data).full
     while row in full:
         row += 1
     return row

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import tokenize
 
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _LINE_END = re.compile("\r\n|\r|\n")
 _LINE_END_KEPT = re.compile("(\r\n|\r|\n)")
-_EXISTING = re.compile(r"(#\s*modlint:\s*ignore\[)([^\]]*)(\])")
+_EXISTING = re.compile(r"(#\s*(?i:modlint):\s*ignore\[)([^\]]*)(\])")
+
+
+def with_line_feeds(data: bytes) -> bytes:
+    """The source with line feeds for lone carriage returns, which end lines for Python alone: no position changes."""
+    return _LONE_RETURN.sub(b"\n", data) if b"\r" in data else data
 
 
 def encoding_of(data: bytes) -> str:
@@ -32,46 +39,48 @@ def lines_with_ends(text: str) -> list[tuple[str, str]]:
     return list(zip(parts[::2], [*parts[1::2], ""], strict=True))
 
 
-def row_for_comment(data: bytes, first: int, last: int) -> tuple[int, bool]:
-    """Where a comment for the rows `first` to `last` goes: at the end of a row, or (True) on a new line above it.
+class Margins:
+    """Where the comments of a source stand, and where one can be put: at the end of a row, or on a line of its own."""
 
-    A new line above stands before everything that is joined to the row by strings and backslashes.
-    """
-    full = rows_without_room(data)
-    for row in range(first, last + 1):
-        if row not in full:
-            return row, False
-    while first - 1 in full:
-        first -= 1
-    return first, True
+    def __init__(self, data: bytes) -> None:
+        """Take the source apart once; nothing is known of what follows a fault of syntax, which is ML901 anyway."""
+        data = with_line_feeds(data)
+        self.full = {row for row, line in enumerate(lines_of(data), start=1) if line.rstrip().endswith("\\")}
+        self._comments: dict[int, int] = {}  # row -> characters before the comment
+        opened: list[int] = []  # rows on which f-strings start, where the tokenizer takes them apart (Python 3.12)
+        with contextlib.suppress(tokenize.TokenError, SyntaxError, UnicodeDecodeError):
+            for token in tokenize.tokenize(io.BytesIO(data).readline):
+                start, kind = token.start[0], tokenize.tok_name[token.type]
+                if kind == "COMMENT":
+                    self._comments[start] = token.start[1]
+                elif kind.endswith("STRING_START"):
+                    opened.append(start)
+                elif kind.endswith("STRING_END"):
+                    start = opened.pop()
+                if token.type not in {tokenize.NEWLINE, tokenize.NL}:
+                    self.full.update(range(start, token.end[0]))
 
+    def place(self, first: int, last: int) -> tuple[int, bool]:
+        """Where a comment for the rows `first` to `last` goes: at the end of a row, or (True) on a new line above it.
 
-def rows_without_room(data: bytes) -> frozenset[int]:
-    """Rows at whose end no comment can stand: inside of a string, or before a continuation."""
-    rows = {row for row, line in enumerate(lines_of(data), start=1) if line.rstrip().endswith("\\")}
-    opened: list[int] = []  # rows on which f-strings start, where the tokenizer takes them apart (Python 3.12)
-    try:
-        for token in tokenize.tokenize(io.BytesIO(data).readline):
-            start, kind = token.start[0], tokenize.tok_name[token.type]
-            if kind.endswith("STRING_START"):
-                opened.append(start)
-            elif kind.endswith("STRING_END"):
-                start = opened.pop()
-            if token.type not in {tokenize.NEWLINE, tokenize.NL}:
-                rows.update(range(start, token.end[0]))
-    except (tokenize.TokenError, SyntaxError, UnicodeDecodeError):
-        pass  # nothing is known of the rest, which is ML901 anyway
-    return frozenset(rows)
+        A new line above stands before everything that is joined to the row by strings and backslashes.
+        """
+        for row in range(first, last + 1):
+            if row not in self.full:
+                return row, False
+        while first - 1 in self.full:
+            first -= 1
+        return first, True
 
-
-def with_ignore(line: str, codes: list[str]) -> str:
-    """A line with a suppression at its end, or with the codes added to the one that it has."""
-    existing = _EXISTING.search(line)
-    if existing is None:
-        return f"{line.rstrip()}  # modlint: ignore[{', '.join(codes)}]"
-    there = [code.strip() for code in existing[2].split(",") if code.strip()]
-    merged = ", ".join(dict.fromkeys([*there, *codes]))
-    return f"{line[: existing.start(2)]}{merged}{line[existing.end(2) :]}"
+    def with_ignore(self, row: int, line: str, codes: list[str]) -> str:
+        """A row with a suppression at its end, or with the codes added to the one that it has."""
+        start = self._comments.get(row)
+        existing = None if start is None else _EXISTING.search(line, start)
+        if existing is None:
+            return f"{line.rstrip()}  # modlint: ignore[{', '.join(codes)}]"
+        there = [code.strip() for code in existing[2].split(",") if code.strip()]
+        merged = ", ".join(dict.fromkeys([*there, *codes]))
+        return f"{line[: existing.start(2)]}{merged}{line[existing.end(2) :]}"
 
 
 def indent_of(line: str) -> str:

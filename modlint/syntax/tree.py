@@ -52,7 +52,8 @@ class SourceTree:
         """The file that `from <level dots><module>` means in `importer`; None when it is external."""
         key = (f"{level}:{module}", os.path.dirname(importer))
         if key not in self._found:
-            self._found[key] = self._relative(importer, module, level) if level else self._absolute(importer, module)
+            bases = self._bases(importer, module, level)
+            self._found[key] = next((found for base in bases if (found := self._module_at(os.path.join(*base)))), None)
         return self._found[key]
 
     def submodule(self, package: str, name: str) -> str | None:
@@ -61,21 +62,15 @@ class SourceTree:
             return None
         return self._module_at(os.path.join(os.path.dirname(package), name))
 
-    def _relative(self, importer: str, module: str, level: int) -> str | None:
+    def _bases(self, importer: str, module: str, level: int) -> list[tuple[str, ...]]:
+        """Where a module may be, the first place first: a folder, then the names that lead from there."""
+        names = module.split(".") if module else []
+        if not level:
+            return [] if names[:1] and names[0] in _NEVER_LOCAL else [(root, *names) for root in self._roots(importer)]
         folder = os.path.dirname(importer)
         for _ in range(level - 1):
             folder = os.path.join(folder, "..") if folder in {"", ".", ".."} else os.path.dirname(folder)
-        return self._module_at(os.path.join(folder, *module.split(".")) if module else folder)
-
-    def _absolute(self, importer: str, module: str) -> str | None:
-        first = module.split(".", 1)[0]
-        if first in _NEVER_LOCAL:
-            return None
-        for root in self._roots(importer):
-            found = self._module_at(os.path.join(root, *module.split(".")))
-            if found is not None:
-                return found
-        return None
+        return [(folder, *names)]
 
     def _roots(self, importer: str) -> list[str]:
         """Folders that may stand on `sys.path`: those above the importer's package, innermost first, then others."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -114,6 +115,31 @@ def test_state_answers_from_the_catalogue(project: Path, run: Callable[..., Done
     answers = json.loads(run("state", "nn.BatchNorm2d(8, affine=False)", "nn.PReLU()", "--output-format", "json").out)
     assert [answer["state"] for answer in answers] == ["stateful", "parametric"]
     assert set(answers[0]) == {"expression", "type", "state", "traits", "certain", "writes"}
+
+
+def test_an_option_in_front_is_no_mistyped_command(project: Path, run: Callable[..., Done]) -> None:
+    assert run("--config", 'ignore = ["ML101"]', "src").status == 0
+    assert "ML101" in run("--config", "ignore = []", "src").out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be removed there")
+def test_a_current_folder_that_is_gone_is_told_by_name(tmp_path: Path) -> None:
+    line = f"mkdir gone && cd gone && rmdir ../gone && '{sys.executable}' -m modlint state 'nn.ReLU()'"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the current folder cannot be found any more" in done.stderr
+
+
+def test_a_fault_of_modlint_s_own_is_not_taken_for_findings(
+    project: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modlint.cli import check
+
+    monkeypatch.setattr(check, "_run", None)
+    done = run("src")
+    assert (done.status, done.out) == (2, "")
+    assert "TypeError" in done.err and "this is a fault of modlint's own" in done.err
 
 
 def test_a_pipe_that_is_closed_early_is_no_traceback(project: Path) -> None:

@@ -78,8 +78,23 @@ def test_a_replay_is_what_was_printed(project: Path, run: Callable[..., Done], m
     monkeypatch.setattr(check, "_run", None)
     assert (run("src").out, run("src").status) == (expected.out, expected.status)
     monkeypatch.setenv("FORCE_COLOR", "1")
-    with pytest.raises(TypeError):  # another environment is another run
-        run("src")
+    assert "TypeError" in run("src").err  # another environment is another run
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize("name", ["pyproject.toml", "src/pyproject.toml", "../pyproject.toml"])
+def test_a_configuration_that_comes_is_read(project: Path, run: Callable[..., Done], name: str) -> None:
+    """Whether one is there already that has no section, or none at all."""
+    for text in ("", "[project]\n", None):
+        (project / "pyproject.toml").unlink(missing_ok=True)
+        if text is not None:
+            (project / name).write_text(text)
+        for _ in range(2):
+            assert run("src/net.py").status == 1
+        (project / name).write_text('[tool.modlint]\nignore = ["ML101"]\n')
+        assert run("src/net.py").status == 0
+        (project / name).unlink()
+        assert run("src/net.py").status == 1
 
 
 def test_a_young_file_is_not_trusted(project: Path, run: Callable[..., Done]) -> None:
@@ -246,6 +261,35 @@ def test_a_stranger_s_cache_cannot_run_code(project: Path) -> None:
     assert loads(b"garbage") is None
     assert loads(pickle.dumps({"a": (1, frozenset({2}))})) == {"a": (1, frozenset({2}))}
     assert not (project / "pwned").exists()
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize(
+    ("module", "file"),
+    [
+        pytest.param("parts", "src/parts.py", id="a file beside it"),
+        pytest.param("parts", "src/parts/__init__.py", id="a package beside it"),
+        pytest.param("parts", "parts.py", id="a file above it"),
+        pytest.param("kit.parts", "src/kit/parts.py", id="a file in a package that is there"),
+        pytest.param("kit.parts", "src/kit/parts/__init__.py", id="a package in one that is there"),
+        pytest.param("kit.parts", "../other/kit/parts.py", id="a file along the search path"),
+    ],
+)
+def test_a_module_that_was_not_there_and_comes(project: Path, run: Callable[..., Done], module: str, file: str) -> None:
+    """Where no mark of a project says which files there are, and beyond the project."""
+    (project / "pyproject.toml").unlink()
+    (project / "src" / "kit").mkdir()
+    (project / "src" / "kit" / "__init__.py").write_text("")
+    if file.startswith(".."):
+        (project / "pyproject.toml").write_text('[tool.modlint]\nsearch-path = ["../other"]\n')
+        (project / "src" / "kit" / "__init__.py").unlink()
+    using = NOISY.replace("nn.BatchNorm2d(8)", "norm()")
+    (project / "src" / "net.py").write_text(f"from {module} import norm\n{using}")
+    for _ in range(2):
+        assert run("src/net.py").out == ""
+    (project / file).parent.mkdir(parents=True, exist_ok=True)
+    (project / file).write_text("import torch.nn as nn\n\n\ndef norm():\n    return nn.BatchNorm2d(8)\n")
+    assert run("src/net.py").out.startswith("src/net.py:12:13: error: ML101")
 
 
 @pytest.mark.usefixtures("settled")

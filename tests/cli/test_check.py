@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 from cli.conftest import NOISY, SILENT, TIED
-from modlint.config import FORMATS
+from modlint.config import FORMATS, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +66,12 @@ def test_exit_zero(project: Path, run: Callable[..., Done]) -> None:
         pytest.param(["src", "--since", "HEAD"], "--since needs a git repository", id="no git repository"),
         pytest.param(["--stdin-filename", "a.py", "src"], "name stands for stdin", id="a name for no stdin"),
         pytest.param(["-", "--add-ignore"], "source from stdin is in none", id="suppressions in stdin"),
+        pytest.param(["-", "--since", "HEAD"], "source from stdin is in none", id="changes of stdin"),
+        pytest.param(
+            ["src", "--since", "HEAD", "--write-baseline", "--baseline", "b.json"],
+            "would forget what is known elsewhere",
+            id="a baseline of changes",
+        ),
         pytest.param(["chek", "src"], "did you mean 'check'?", id="a command that is mistyped"),
         pytest.param(["src", "--config", "ignroe = []"], "did you mean 'ignore'?", id="a key that is mistyped"),
         pytest.param(["src", "--config", "ignore = ["], "is not valid TOML", id="a setting that is no TOML"),
@@ -82,6 +88,20 @@ def test_mistakes_of_usage_exit_with_two_and_say_what_to_do(
     done = run(*arguments)
     assert (done.status, done.out) == (2, "")
     assert told in done.err
+
+
+def test_a_path_that_is_not_there_is_told_and_the_others_are_still_linted(
+    project: Path, run: Callable[..., Done]
+) -> None:
+    for _ in range(2):
+        done = run("gone.py", "src", "lost")
+        assert (done.status, done.out) == (2, LINE)
+        assert done.err == "modlint: no such file or folder: gone.py, lost\n"
+    assert run("gone.py", "src", "--exit-zero").status == 2
+    done = run("gone.py", "src", "--show-files")
+    assert (done.status, done.out) == (2, "src/clean.py\nsrc/net.py\n") and "gone.py" in done.err
+    assert run("gone.py", "src", "--add-ignore").status == 2
+    assert run("src").status == 0
 
 
 def test_a_fault_of_modlint_s_own_is_told_with_its_file_and_the_others_are_still_linted(
@@ -206,8 +226,9 @@ def test_a_folder_that_cannot_be_looked_into_is_told_every_time(
     monkeypatch.setattr(os, "scandir", scandir)
     for _ in range(2):
         done = run(".")
-        assert (done.status, done.out) == (1, LINE)
-        assert "cannot look into closed, so nothing in it is linted: Permission denied" in done.err
+        assert (done.status, done.out) == (2, LINE)
+        assert "cannot look into closed, so nothing in it is linted: Permission denied; mend that" in done.err
+    assert run("closed").status == 2
 
 
 def test_selection(project: Path, run: Callable[..., Done]) -> None:
@@ -273,10 +294,30 @@ def test_stdin_honours_exclusion_when_it_is_forced(project: Path, run: Callable[
     assert run(*arguments, "--force-exclude", stdin=NOISY.encode()).status == 0
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["-o", "src/net.py"], id="a report"),
+        pytest.param(["src", "-o", "link.py"], id="a report through a link"),
+        pytest.param(["src", "--baseline", "src/net.py", "--write-baseline"], id="a baseline"),
+    ],
+)
+def test_a_file_that_is_linted_is_not_overwritten(
+    project: Path, run: Callable[..., Done], arguments: list[str]
+) -> None:
+    (project / "link.py").symlink_to("src/net.py")
+    done = run(*arguments)
+    assert (done.status, done.out) == (2, "")
+    assert "is one of the files that are linted, and is not overwritten" in done.err
+    assert (project / "src" / "net.py").read_text() == NOISY
+
+
 def test_output_file(project: Path, run: Callable[..., Done]) -> None:
     done = run("src", "--output-file", "out.txt")
     assert (done.status, done.out) == (1, "")
     assert (project / "out.txt").read_text() == LINE
+    assert run("src", "--output-file", "-").out == LINE
+    assert not (project / "-").exists()
 
 
 def test_names_are_relative_to_where_we_stand(
@@ -297,6 +338,35 @@ def test_show_files_and_settings(project: Path, run: Callable[..., Done]) -> Non
     assert run("--show-files").out == "src/clean.py\nsrc/net.py\n"
     shown = run("--show-settings", "--select", "ML101", "src").out
     assert 'select = ["ML101"]' in shown and "# rules that run: ML101\n" in shown
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param(
+            'ignore = ["ML103"]\nbaseline = "known.json"\noutput-format = "json"\n'
+            'per-file-ignores = { "a \\"b\\"/*" = ["ML1", "ML2"], "!c" = [] }\n'
+            'models = [{ target = "net.py:Net", init = { width = 8, deep = { on = true, of = [1, 2.5] } } }]\n',
+            id="much",
+        ),
+    ],
+)
+def test_the_settings_that_are_shown_can_be_written_down(
+    project: Path, run: Callable[..., Done], settings: str
+) -> None:
+    file = project / "pyproject.toml"
+    file.write_text(f"[tool.modlint]\n{settings}")
+    before, shown = load([str(project)]), run("--show-settings", "src").out
+    file.write_text(f"[tool.modlint]\n{shown}")
+    assert load([str(project)]) == before
+    assert run("--show-settings", "src").out == shown
+
+
+def test_stdin_among_the_files_that_are_shown(project: Path, run: Callable[..., Done]) -> None:
+    assert run("-", "--show-files", "--stdin-filename", "src/new.py").out == "src/new.py\n"
+    excluded = ("--exclude", "src", "--force-exclude")
+    assert run("-", "--show-files", "--stdin-filename", "src/new.py", *excluded).out == ""
 
 
 def test_statistics(project: Path, run: Callable[..., Done]) -> None:
@@ -438,6 +508,21 @@ def test_the_locale_of_c(project: Path) -> None:
     done = subprocess.run(command, capture_output=True, env=environment, check=False)
     assert (done.returncode, done.stderr) == (1, b"")
     assert b".py:11:13: error: ML101" in done.stdout
+
+
+def test_cells_stand_in_their_order_and_keep_their_fingerprints(project: Path, run: Callable[..., Done]) -> None:
+    sources = [NOISY.replace("Net", f"Net{number}") for number in range(11)]
+    cells = [{"cell_type": "code", "source": source} for source in sources]
+
+    def findings() -> list[tuple[int, str]]:
+        (project / "walk.ipynb").write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
+        entries = json.loads(run("walk.ipynb", "--output-format", "json").out)
+        return [(entry["cell"], entry["fingerprint"]) for entry in entries]
+
+    before = findings()
+    assert [cell for cell, _ in before] == list(range(1, 12))
+    cells = [{"cell_type": "code", "source": "x = 1"}, *cells]
+    assert findings() == [(cell + 1, fingerprint) for cell, fingerprint in before]
 
 
 def test_the_lines_that_a_message_names_are_those_of_the_cell(project: Path, run: Callable[..., Done]) -> None:

@@ -41,6 +41,12 @@ def test_a_baseline_stands_in_the_configuration_and_holds_wherever_we_stand(
     assert run("net.py").status == 0
 
 
+def test_a_baseline_with_a_byte_order_mark(project: Path, run: Callable[..., Done]) -> None:
+    run("src", "--baseline", "known.json", "--write-baseline")
+    (project / "known.json").write_text((project / "known.json").read_text(), encoding="utf-8-sig")
+    assert run("src", "--baseline", "known.json").status == 0
+
+
 def test_one_entry_hides_one_finding(project: Path, run: Callable[..., Done]) -> None:
     arguments = ["src", "--baseline", "known.json"]
     run(*arguments, "--write-baseline")
@@ -51,7 +57,11 @@ def test_one_entry_hides_one_finding(project: Path, run: Callable[..., Done]) ->
     assert run(*arguments).status == 1
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"version": 2, "findings": []}', '{"version": 1}'], ids=repr)
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{", "[" * 100_000, '{"version": 2, "findings": []}', '{"version": 1}'],
+    ids=lambda text: repr(text[:40]),
+)
 def test_what_is_no_baseline_is_told(project: Path, run: Callable[..., Done], text: str) -> None:
     (project / "known.json").write_text(text)
     done = run("src", "--baseline", "known.json")
@@ -174,3 +184,37 @@ def test_since_whatever_git_is_configured_to(repository: Path, run: Callable[...
     git(repository, "config", name, value)
     (repository / "src" / "net.py").write_text(NOISY.replace("(8)", "(9)"))
     assert "ML101" in run("src", "--since", "HEAD").out
+
+
+def test_since_with_a_configuration_that_lies_elsewhere(
+    repository: Path, run: Callable[..., Done], tmp_path: Path
+) -> None:
+    """In another folder of the repository, and outside of it: the project is that of the files."""
+    (repository / "settings").mkdir()
+    (repository / "src" / "net.py").write_text(NOISY.replace("(8)", "(9)"))
+    for settings in (repository / "settings" / "modlint.toml", tmp_path / "modlint.toml"):
+        settings.write_text("")
+        assert run("src", "--since", "HEAD", "--config", str(settings)).out.startswith("src/net.py:11:13: error: ML101")
+
+
+def test_since_counts_a_changed_file_of_the_repository_outside_of_the_project(
+    repository: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / "inner").mkdir()
+    (repository / "inner" / "pyproject.toml").write_text('[tool.modlint]\nsearch-path = [".."]\n')
+    (repository / "parts.py").write_text("import torch.nn as nn\n\n\ndef norm():\n    return nn.BatchNorm2d(8)\n")
+    using = NOISY.replace("nn.BatchNorm2d(8)", "norm()").replace("nn\n", "nn\nfrom parts import norm\n", 1)
+    (repository / "inner" / "net.py").write_text(using)
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "-m", "more")
+    monkeypatch.chdir(repository / "inner")
+    assert run("--since", "HEAD").out == "" and "ML101" in run(".").out
+    (repository / "parts.py").write_text("import torch.nn as nn\n\n\ndef norm():\n    return nn.BatchNorm2d(9)\n")
+    assert "ML101" in run("--since", "HEAD").out
+
+
+def test_since_a_file_that_git_ignores_is_new_where_it_is_named(repository: Path, run: Callable[..., Done]) -> None:
+    (repository / ".gitignore").write_text("src/made.py\n.modlint_cache\n")
+    (repository / "src" / "made.py").write_text(NOISY)
+    assert "src/made.py" not in run(".", "--since", "HEAD").out
+    assert run("src/made.py", "--since", "HEAD").out.startswith("src/made.py:11:13: error: ML101")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,6 +142,34 @@ def test_add_ignore_adds_to_a_directive_that_is_there(project: Path, run: Callab
     (project / "src" / "net.py").write_text(with_comment("# modlint: ignore[ML001] -- old"))
     run("src", "--add-ignore")
     assert "# modlint: ignore[ML001, ML101] -- old\n" in (project / "src" / "net.py").read_text()
+
+
+def test_add_ignore_takes_no_string_for_a_directive(project: Path, run: Callable[..., Done]) -> None:
+    line = '        s = "# modlint: ignore[ML102]"; x = self.bn(x)'
+    (project / "src" / "net.py").write_text(NOISY.replace(SECOND, f"{line}\n        return"))
+    run("src", "--add-ignore")
+    assert f"{line}  # modlint: ignore[ML101]\n" in (project / "src" / "net.py").read_text()
+    assert run("src").status == 0
+
+
+def test_add_ignore_in_a_folder_that_is_called_as_a_notebook(project: Path, run: Callable[..., Done]) -> None:
+    (project / "walk.ipynb.d").mkdir()
+    (project / "walk.ipynb.d" / "net.py").write_text(NOISY)
+    assert run("walk.ipynb.d", "--add-ignore").out == "Added 1 suppression.\n"
+    assert run("walk.ipynb.d").status == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no limit to set")
+def test_add_ignore_on_a_full_disk_loses_nothing(project: Path) -> None:
+    """A limit on the size of files is what stands for it."""
+    long = NOISY + "#" * (4096 - len(NOISY) - 5) + "\nend\n"
+    (project / "src" / "net.py").write_text(long)
+    command = f"trap '' XFSZ; ulimit -f 4; '{sys.executable}' -m modlint src --add-ignore --no-cache"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(["bash", "-c", command], cwd=project, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "Added 0 suppressions.\n")
+    assert "src/net.py: cannot add suppressions: File too large" in done.stderr
+    assert (project / "src" / "net.py").read_text() == long
 
 
 def test_add_ignore_finds_room_beside_strings_and_continuations(project: Path, run: Callable[..., Done]) -> None:

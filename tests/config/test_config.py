@@ -94,6 +94,24 @@ def test_isolated_and_an_explicit_file(tmp_path: Path) -> None:
     assert load([str(tmp_path)], str(tmp_path / "own.toml")).select == ("ML201",)
 
 
+def test_a_named_file_tells_the_root_only_of_the_project_that_it_lies_in(tmp_path: Path) -> None:
+    project, settings = tmp_path / "project", tmp_path / "settings"
+    write(project / "src", "")
+    write(project, "[tool.modlint]\n")
+    settings.mkdir()
+    (settings / "own.toml").write_text('states = ["s.toml"]\n')
+    elsewhere = load([str(project / "src")], str(settings / "own.toml"))
+    assert (elsewhere.root, elsewhere.states) == (str(project / "src"), (str(settings / "s.toml"),))
+    assert load([str(project / "src")], str(project / "pyproject.toml")).root == str(project)
+    (tmp_path / "own.toml").write_text("")  # in a folder of many projects, which is none itself
+    assert load([str(project)], str(tmp_path / "own.toml")).root == str(project)
+
+
+def test_an_empty_path_is_none(tmp_path: Path) -> None:
+    write(tmp_path, '[tool.modlint]\nbaseline = ""\ncache-dir = ""\n')
+    assert (load([str(tmp_path)]).baseline, load([str(tmp_path)]).cache_dir) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -142,7 +160,11 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     assert "tool.modlint.foo" in str(caught.value) and "tool.modlint.select" in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["tool.modlint = 3", "[tool.modlint\n", "tool.modlint.select = \xff"], ids=repr)
+@pytest.mark.parametrize(
+    "text",
+    ["tool.modlint = 3", "[tool.modlint\n", "tool.modlint.select = \xff", "modlint = " + "[" * 5000],
+    ids=lambda text: repr(text[:30]),
+)
 def test_what_is_no_table_or_no_toml_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "pyproject.toml").write_bytes(text.encode("latin-1"))
     with pytest.raises(ModlintError, match=r"pyproject\.toml: "):

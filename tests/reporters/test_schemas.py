@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -86,6 +87,17 @@ def test_sarif_tells_creation_then_first_use_then_second_use(report: Report) -> 
     assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "src/my%20net.py"
 
 
+def test_a_place_in_a_notebook_is_told_in_words_and_is_none_of_its_json(report: Report) -> None:
+    result = json.loads(reporter("sarif")(report))["runs"][0]["results"][3]
+    (location,) = result["locations"]
+    assert location["logicalLocations"] == [{"fullyQualifiedName": "cell 3, line 1"}]
+    assert location["physicalLocation"]["region"] == {"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 1}
+    moved = replace(report.findings[3], location=report.findings[3].location._replace(row=9, end_row=9))
+    (issue,) = json.loads(reporter("gitlab")(replace(report, findings=(moved,))))
+    assert issue["description"].endswith("safe (cell 3, line 9)")
+    assert (issue["location"]["path"], issue["location"]["positions"]["begin"]["line"]) == ("walk.ipynb", 1)
+
+
 @pytest.mark.parametrize("name", ["report", "clean"])
 def test_gitlab_has_what_its_table_asks_for(name: str, request: pytest.FixtureRequest) -> None:
     issues = json.loads(reporter("gitlab")(request.getfixturevalue(name)))
@@ -101,6 +113,13 @@ def test_junit_is_read_by_junitparser(report: Report) -> None:
     results = [result for suite in suites for case in suite for result in case.result]
     assert [type(result).__name__ for result in results] == ["Failure", "Failure", "Failure"]
     assert results[2].message == "line 1\nline 2  of it"  # XML has no form feed
+
+
+def test_junit_leaves_out_what_xml_cannot_hold(report: Report) -> None:
+    odd = replace(report.findings[0], message="a\ufffe b\uffff c\x00 d\x1b")
+    (suite,) = junitparser.JUnitXml.fromstring(reporter("junit")(replace(report, findings=(odd,))).encode())
+    (case,) = suite
+    assert case.result[0].message == "a b c d"
 
 
 def test_junit_of_a_clean_run_is_one_test_that_passed(clean: Report) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator  # noqa: TC003 - pytest-lsp evaluates the annotations of its fixtures
@@ -82,6 +84,14 @@ class Editor:
         document = types.VersionedTextDocumentIdentifier(version=self.version, uri=self.uri)
         whole = types.TextDocumentContentChangeWholeDocument(text=text)
         self.client.text_document_did_change(types.DidChangeTextDocumentParams(document, [whole]))
+
+    def edit(self, line: int, start: int, end: int, text: str) -> None:
+        """Put a text in the place of a part of a line; characters count in UTF-16."""
+        self.version += 1
+        document = types.VersionedTextDocumentIdentifier(version=self.version, uri=self.uri)
+        part = types.Range(types.Position(line, start), types.Position(line, end))
+        change = types.TextDocumentContentChangePartial(range=part, text=text)
+        self.client.text_document_did_change(types.DidChangeTextDocumentParams(document, [change]))
 
     async def shows(self, codes: list[str]) -> None:
         """Wait until the diagnostics are these, however often something is published."""
@@ -239,6 +249,22 @@ async def test_a_configuration_that_changes_on_disk_counts(client: LanguageClien
 
 
 @pytest.mark.asyncio
+async def test_what_the_baseline_knows_is_not_shown(client: LanguageClient, project: Path) -> None:
+    (project / "pyproject.toml").write_text('[tool.modlint]\nbaseline = "known.json"\n')
+    command = [sys.executable, "-m", "modlint", ".", "--write-baseline"]
+    subprocess.run(command, cwd=project, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, check=True)
+    editor = Editor(client, project / "net.py")
+    editor.open("\n" + NOISY)
+    assert await editor.published() == []
+    editor.change(NOISY + NOISY.partition("\n\n\n")[2].replace("Net", "Other"))
+    (found,) = await editor.published()
+    assert found.range.start.line == 19
+    (project / "known.json").write_text('{"version": 1, "findings": []}')
+    editor.change(NOISY)
+    assert [d.code for d in await editor.published()] == ["ML101"]
+
+
+@pytest.mark.asyncio
 async def test_the_client_is_asked_to_tell_of_files_that_change(client: LanguageClient, project: Path) -> None:
     Editor(client, project / "net.py").open(NOISY)
     await client.wait_for_notification(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
@@ -284,6 +310,60 @@ async def test_text_that_cannot_be_parsed_while_it_is_typed(client: LanguageClie
     assert (torn.code, torn.range.start.line) == ("ML901", 12)
     editor.change(NOISY + "x = ()\n")
     assert [d.code for d in await editor.published()] == ["ML101"]
+
+
+@pytest.mark.asyncio
+async def test_edits_below_what_other_programs_take_for_the_end_of_a_line(
+    client: LanguageClient, project: Path
+) -> None:
+    """A form feed, and the separators of Unicode within a string, end no line for Python nor for the protocol."""
+    editor = Editor(client, project / "net.py")
+    editor.open("s = '\u2028\x85\x1c'\n\x0c\n" + NOISY)
+    (found,) = await editor.published()
+    assert found.range.start.line == 12
+    editor.edit(12, 13, 15, "")  # the emoji, which is two units
+    (found,) = await editor.published()
+    assert (found.code, found.range.start.character) == ("ML101", 8 + len('s = ""; x = '))
+    edits = await offered(client, editor, found)
+    assert edits["Suppress ML101 here"].new_text == '        s = ""; x = self.bn(x)  # modlint: ignore[ML101]'
+    editor.edit(12, 20, 30, "x")
+    assert await editor.published() == []
+
+
+@pytest.mark.asyncio
+async def test_a_character_that_is_sent_in_halves(client: LanguageClient, project: Path) -> None:
+    editor = Editor(client, project / "net.py")
+    editor.open(NOISY.replace("😀", ""))
+    (before,) = await editor.published()
+    editor.edit(10, 13, 13, "\ud83d")
+    editor.edit(10, 14, 14, "\ude00")
+    (found,) = await editor.published()
+    assert (found.code, found.range.start.character) == ("ML101", before.range.start.character + 2)
+
+
+@pytest.mark.asyncio
+async def test_what_can_be_done_about_a_text_that_is_another_now(client: LanguageClient, project: Path) -> None:
+    """A finding of the text before says nothing of where a comment goes in this one."""
+    editor = Editor(client, project / "net.py")
+    editor.open(NOISY)
+    (found,) = await editor.published()
+    editor.change("\n" + NOISY)
+    assert await offered(client, editor, found) == {}
+    (found,) = await editor.published()
+    assert list(await offered(client, editor, found)) == ["Suppress ML101 here"]
+    editor.change("class Net(\n")
+    (torn,) = await editor.published()
+    assert await offered(client, editor, torn) == {}  # no comment is read there
+
+
+@pytest.mark.asyncio
+async def test_a_comment_above_ends_as_the_lines_of_the_text(client: LanguageClient, project: Path) -> None:
+    editor = Editor(client, project / "net.py")
+    joined = '        s = "😀"; x = self.bn(x) + f("""\n            """)\n'
+    editor.open(NOISY.replace('        s = "😀"; x = self.bn(x)\n', joined).replace("\n", "\r\n"))
+    (found,) = await editor.published()
+    (edit,) = (await offered(client, editor, found)).values()
+    assert (edit.range.start.line, edit.new_text) == (10, "        # modlint: ignore[ML101]\r\n")
 
 
 @pytest.mark.slow

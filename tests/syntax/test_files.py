@@ -97,6 +97,12 @@ def test_gitignore_nested_with_exceptions(tree: Path) -> None:
     assert names(tree, Config(respect_gitignore=False)) == EVERYTHING
 
 
+def test_gitignore_with_what_is_no_pattern(tree: Path) -> None:
+    """Git passes it by, as it does a byte order mark, and ends lines at line feeds alone."""
+    (tree / ".gitignore").write_bytes(b"\xef\xbb\xbfsrc/\r\n!\n\\\n[z-a]\nnet.py\x0cx\n\xff\n")
+    assert names(tree, Config()) == [name for name in EVERYTHING if not name.startswith("src/")]
+
+
 def test_gitignore_above_the_searched_folder_counts(tree: Path) -> None:
     (tree / ".gitignore").write_text("b_test.py\n")
     assert names(tree, Config(), "src") == ["src/a.py", "src/deep/b.py"]
@@ -149,5 +155,9 @@ def test_a_device_is_no_file() -> None:
 
 
 def test_missing_paths_are_told_all_at_once(tree: Path) -> None:
+    paths = [str(tree / "nope.py"), str(tree / "net.py"), str(tree / "gone")]
+    found = find(paths, Config(root=str(tree)))
+    assert found.files == (str(tree / "net.py"),)
+    assert found.absent == (f"no such file or folder: {paths[0]}, {paths[2]}",)
     with pytest.raises(ModlintError, match=r"no such file or folder: .*nope\.py, .*gone"):
-        find([str(tree / "nope.py"), str(tree / "net.py"), str(tree / "gone")], Config(root=str(tree)))
+        find([paths[0], paths[2]], Config(root=str(tree)))

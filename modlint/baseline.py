@@ -47,13 +47,13 @@ def unknown(file: str, findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def _read(file: str) -> Counter[str]:
     shown = os.path.relpath(file)
     try:
-        with open(file, encoding="utf-8") as stream:
+        with open(file, encoding="utf-8-sig") as stream:
             data = json.load(stream)
     except OSError as error:
         raise ModlintError(
             f"cannot read the baseline: {error.strerror}; --write-baseline makes it", file=shown
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModlintError(f"is not a baseline: {error}; --write-baseline makes it anew", file=shown) from error
     if not isinstance(data, dict) or data.get("version") != _VERSION or not isinstance(data.get("findings"), list):
         raise ModlintError("is not a baseline of this version; --write-baseline makes it anew", file=shown)
