@@ -125,12 +125,11 @@ def import_star(m: Interpreter, module: PyModule, lazy: LazyImport) -> None:
 def _public(m: Interpreter, source: PyModule) -> list[str]:
     listed = source.cells.get("__all__")
     items = listed.cells["items"] if isinstance(listed, ListObj) else listed
-    if type(items) is tuple:
-        return [name for name in items if isinstance(name, str) and name in source.cells]
-    for name, value in list(source.cells.items()):
-        if type(value) is LazyImport and not name.startswith("_"):
-            _cell(m, source, name)
-    return [name for name in source.cells if not name.startswith("_")]
+    names = items if type(items) is tuple else [name for name in source.cells if not name.startswith("_")]
+    found = [name for name in names if isinstance(name, str) and name in source.cells]
+    for name in found:
+        _cell(m, source, name)  # a relative import means another file where it is copied to
+    return found
 
 
 def _submodule(m: Interpreter, path: str, name: str) -> Value:
