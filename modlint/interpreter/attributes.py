@@ -188,7 +188,9 @@ def _object_attr(m: Interpreter, base: Obj, name: str, site: Site | None) -> Val
     getter = classes.find_any(base.cls, "__getattr__")
     if isinstance(getter, FuncV) and not name.startswith("__"):
         return m.call(BoundV(getter, base), CallArgs((name,), {}, site))
-    return m.symbol("attr-of", id(base), name)
+    found = m.symbol("attr-of", id(base), name)
+    found.configured = isinstance(base.cls, ExtV)
+    return found
 
 
 def class_attr(m: Interpreter, cls: ClassV, name: str, site: Site | None) -> Value:

@@ -86,7 +86,8 @@ def unknown_call(m: Interpreter, func: Value, args: CallArgs) -> Value:
     if type(func) is Sym and func.op == "attr" and func.args[1] == "get" and all(map(is_const, values)):
         return m.symbol("get", func, *values)  # the same entry of the same configuration each time it is asked for
     found = m.unknown("a call that is not known")
-    found.configured = any(type(value) is Sym and value.configured for value in (func, *values))
+    of_library = m.run is None and isinstance(func, ExtV)  # a file that is read, the machine that is asked
+    found.configured = of_library or any(type(value) is Sym and value.configured for value in (func, *values))
     return found
 
 
@@ -196,6 +197,7 @@ def _run_body(m: Interpreter, func: FuncV, frame: Frame) -> Value:
     assert isinstance(func.node, ir.FuncDef)
     parts = managers.halves(func.node.body) if func.context else None
     start = len(m.pending)
+    m.activated.add(func.id)
     m.stack.append(func.id)
     try:
         falls = execute(m, parts[0] if parts else func.node.body, frame)
@@ -359,7 +361,8 @@ def _field_default(m: Interpreter, cls: ClassV, name: str, value: Value) -> Valu
     if isinstance(value, Obj) and "#factory" in value.cells:
         return call(m, value.cells["#factory"], CallArgs((), {}, None))
     if isinstance(value, Obj) and "#default" in value.cells:
-        return value.cells["#default"]
+        value = value.cells["#default"]
+    m.mark(value, "default-argument", name)
     return value
 
 

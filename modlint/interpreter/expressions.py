@@ -192,11 +192,11 @@ def _if_exp(m: Interpreter, e: ir.IfExp, frame: Frame) -> Value:
     true, false = m.truth(evaluate(m, e.test, frame))
     yes, no = m.conjoin(m.pc, true), m.conjoin(m.pc, false)
     if not no:
-        return m.meant(e.test, evaluate(m, e.body, frame))
+        return m.meant(e.test, evaluate(m, e.body, frame), frame)
     if not yes:
-        return m.meant(e.test, evaluate(m, e.orelse, frame))
+        return m.meant(e.test, evaluate(m, e.orelse, frame), frame)
     made = m.fork([(yes, lambda: evaluate(m, e.body, frame)), (no, lambda: evaluate(m, e.orelse, frame))])
-    return m.meant(e.test, made)
+    return m.meant(e.test, made, frame)
 
 
 def _lambda(m: Interpreter, e: ir.Lambda, frame: Frame) -> Value:

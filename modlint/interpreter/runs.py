@@ -82,6 +82,7 @@ class Runs(Truths):
         self.steps = 0
         self.budget = BUDGET
         self.stack: list[int] = []  # ids of the running functions
+        self.activated: set[int] = set()  # and of those that ran in this model
         self.modules: list[ModuleObj] = []  # every instance built since `begin`
         self.unknowns: Counter[str] = Counter()
         self.without_entry: Counter[str] = Counter()
@@ -113,7 +114,7 @@ class Runs(Truths):
         self.resolving: set[tuple[str, str]] = set()
         self.states: dict[Any, StateClass] = {}  # what the catalogue said of a class with given arguments
         self._cues: dict[int, tuple[ir.Expr, str]] = {}
-        self.building: dict[int, tuple[ir.FuncDef | ir.Lambda, bool]] = {}  # by identity: whether it builds a module
+        self.building: dict[int, tuple[object, frozenset[str] | None]] = {}  # functions by identity: what they call
         self.updating: dict[int, tuple[ir.Assign, ir.Attr | None]] = {}  # by identity: what it updates
         self.updated: tuple[str, str] | None = None  # the attribute that the running assignment updates
         self.asked_training = False
@@ -145,6 +146,7 @@ class Runs(Truths):
         self.steps, self.budget = 0, budget
         self.narrowed = False
         self.stack.clear()
+        self.activated.clear()
         self.modules = []
         self.unknowns = Counter()
         self.without_entry = Counter()

@@ -182,6 +182,15 @@ def _islice(m: Interpreter, args: CallArgs) -> Value:
     return m.new_iter(items[slice(*bounds)] if bounds else items)
 
 
+def _tee(m: Interpreter, args: CallArgs) -> Value:
+    source, count = m.live(argument(args, 0)), m.concrete(argument(args, 1, "n", 2))
+    by = m.configures(source)
+    endless = isinstance(source, IterObj) and source.endless
+    items, known = (drain(m, source, len(source.items)), True) if endless else m.items(source)
+    made = (m.new_iter(items, endless) if known else m.assumed_range(items, by) for _ in range(ENDLESS))
+    return tuple(itertools.islice(made, count if isinstance(count, int) else 2))
+
+
 def _count(m: Interpreter, args: CallArgs) -> Value:
     start = m.concrete(argument(args, 0, "start", 0))
     first = start if isinstance(start, int) else 0
@@ -248,12 +257,6 @@ def _operator(op: str) -> Callable[[Interpreter, CallArgs], Value]:
     return lambda m, args: binary(m, op, argument(args, 0), argument(args, 1), args.site)
 
 
-def _namespace(m: Interpreter, args: CallArgs) -> Value:
-    made = m.new_plain(ExtV("types.SimpleNamespace"))
-    made.cells.update({k: v for k, v in args.kwargs.items() if k not in {"*", "**"}})
-    return made
-
-
 def _draw(m: Interpreter, args: CallArgs) -> Value:
     return m.drawn()
 
@@ -290,6 +293,7 @@ MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "itertools.pairwise": _pairwise,
     "itertools.zip_longest": _zip_longest,
     "itertools.starmap": _starmap,
+    "itertools.tee": _tee,
     "operator.attrgetter": _attrgetter,
     "operator.itemgetter": _itemgetter,
     "contextlib.nullcontext": _nullcontext,
@@ -312,7 +316,6 @@ MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "operator.mul": _operator("*"),
     "operator.sub": _operator("-"),
     "operator.eq": _operator("=="),
-    "types.SimpleNamespace": _namespace,
     "typing.cast": lambda m, args: argument(args, 1),
     "random.random": _draw,
     "random.uniform": _draw,

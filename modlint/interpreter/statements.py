@@ -92,6 +92,7 @@ def _aug_assign(m: Interpreter, s: ir.AugAssign, frame: Frame, loop: Loop | None
 
 def _return(m: Interpreter, s: ir.Return, frame: Frame, loop: Loop | None) -> bool:
     value = None if s.value is None else evaluate(m, s.value, frame)
+    m.mean(value)
     m.pending.append(m.here(value, "return", frame))
     return False
 
@@ -126,7 +127,7 @@ def _scope(m: Interpreter, s: ir.Scope, frame: Frame, loop: Loop | None) -> None
 def _if(m: Interpreter, s: ir.If, frame: Frame, loop: Loop | None) -> bool:
     true, false = m.truth(evaluate(m, s.test, frame))
     outside = m.cue
-    m.cue = m.cue_in(s.test) or outside
+    m.cue = m.cue_in(s.test, frame) or outside
     try:
         if true is ALWAYS:
             return execute(m, s.body, frame, loop)
