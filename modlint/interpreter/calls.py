@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, effects, enums, library, managers, plain, subclassed, templates
+from modlint.interpreter import classes, effects, enums, known_names, library, managers, plain, subclassed, templates
 from modlint.interpreter.expressions import evaluate
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.iteration import drain, exhaust, items_of
@@ -86,8 +86,8 @@ def unknown_call(m: Interpreter, func: Value, args: CallArgs) -> Value:
     if type(func) is Sym and func.op == "attr" and func.args[1] == "get" and all(map(is_const, values)):
         return m.symbol("get", func, *values)  # the same entry of the same configuration each time it is asked for
     found = m.unknown("a call that is not known")
-    of_library = m.run is None and isinstance(func, ExtV)  # a file that is read, the machine that is asked
-    found.configured = of_library or any(type(value) is Sym and value.configured for value in (func, *values))
+    read = isinstance(func, ExtV) and known_names.reads_settings(func.dotted)
+    found.configured = read or any(type(value) is Sym and value.configured for value in (func, *values))
     return found
 
 

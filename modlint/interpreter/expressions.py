@@ -70,16 +70,20 @@ def _const(m: Interpreter, e: ir.Const, frame: Frame) -> Value:
 
 def _attr(m: Interpreter, e: ir.Attr, frame: Frame) -> Value:
     value = _whole(m, e, frame)
-    if isinstance(value, ListObj | DictObj):
+    if isinstance(value, ListObj | DictObj) and _is_read(m, e):
         m.read_entry(value)
     return value
 
 
 def _whole(m: Interpreter, e: ir.Attr, frame: Frame) -> Value:
     """An attribute of which not every entry is read."""
-    reading = m.updated is None or e.name != m.updated[1] or getattr(e.value, "id", "") != m.updated[0]
-    value = m.get_attr(evaluate(m, e.value, frame), e.name, m.site(frame, e.n), reading)
+    value = m.get_attr(evaluate(m, e.value, frame), e.name, m.site(frame, e.n), _is_read(m, e))
     return m.live(value) if type(value) is Choice else value
+
+
+def _is_read(m: Interpreter, e: ir.Attr) -> bool:
+    """Whether the value of an attribute is asked for, and not only to be updated."""
+    return m.updated is None or e.name != m.updated[1] or getattr(e.value, "id", "") != m.updated[0]
 
 
 def _sub(m: Interpreter, e: ir.Sub, frame: Frame) -> Value:

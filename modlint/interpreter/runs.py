@@ -117,6 +117,8 @@ class Runs(Truths):
         self.building: dict[int, tuple[object, frozenset[str] | None]] = {}  # functions by identity: what they call
         self.updating: dict[int, tuple[ir.Assign, ir.Attr | None]] = {}  # by identity: what it updates
         self.updated: tuple[str, str] | None = None  # the attribute that the running assignment updates
+        self.telling: dict[int, tuple[ir.Stmt, bool]] = {}  # by identity: whether a statement only tells what happens
+        self.told = False  # whether such a statement is running
         self.asked_training = False
         self.templates: dict[Hashable, Template] = {}  # calls of constructors of this model
         self.summaries: dict[Hashable, Summary | int] = {}  # executions of instances, or how often that was tried
@@ -157,7 +159,7 @@ class Runs(Truths):
         self.kept, self.drawing = {}, set()
         self.crossings, self.saved, self.resets = [], [], {}
         self.placed, self.repeats, self.listed = {}, {}, {}
-        self.cue, self.meant_shared, self.updated = "", {}, None
+        self.cue, self.meant_shared, self.updated, self.told = "", {}, None, False
         self.accepted = ALWAYS
         self.asked_training, self.kept_eval, self.evaluating, self.open_defaults = False, {}, False, (0, ())
 
@@ -311,6 +313,7 @@ class Runs(Truths):
             self.behind.pop(("effects", number), None)
         self._cues.clear()
         self.updating.clear()
+        self.telling.clear()
         self.building.clear()
 
     def site(self, frame: Frame, number: int) -> Site:
