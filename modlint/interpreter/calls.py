@@ -291,11 +291,18 @@ def instantiate(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
     """Build an instance of a class of the tree."""
     if enums.members(cls) is not None:
         return enums.by_value(m, cls, args)
+    user = classes.find_any(cls.meta, "__call__")
+    return call_function(m, user, args.after(cls)) if isinstance(user, FuncV) else construct(m, cls, args)
+
+
+def construct(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
+    """What `type` does when a class is called."""
     maker = classes.find_any(cls, "__new__")
-    if isinstance(maker, FuncV) and not cls.is_module:
+    if isinstance(maker, FuncV):
+        before = m.count
         made = call_function(m, maker, args.after(cls))
         if not isinstance(made, Sym):
-            return made
+            return m.split(made, lambda one: _made_by_new(m, cls, one, args, before))
     if _derives(cls, "TypedDict"):
         return m.call(ExtV("builtins.dict"), args)
     if cls.is_module:
@@ -304,6 +311,16 @@ def instantiate(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
     subclassed.begin(m, obj)
     _initialise(m, cls, obj, args)
     return obj
+
+
+def _made_by_new(m: Interpreter, cls: ClassV, made: Value, args: CallArgs, before: int) -> Value:
+    """An instance that `__new__` gave, made after number `before` or kept from another call: both are initialised."""
+    own = made.cls if isinstance(made, ModuleObj | Obj) else None
+    if isinstance(own, ClassV) and cls in own.mro:
+        if isinstance(made, ModuleObj) and made.id > before:
+            made.created = args.site
+        _initialise(m, own, made, args)
+    return made
 
 
 def _module(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
