@@ -6,6 +6,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
+from modlint.interpreter import scope
 from modlint.interpreter.builtin_models import argument, constant, descriptor, from_keys, new_dict
 from modlint.interpreter.iteration import ENDLESS, drain, iterate
 from modlint.interpreter.iterator_models import called
@@ -20,6 +21,7 @@ from modlint.interpreter.values import (
     ExtV,
     FuncV,
     IterObj,
+    LazyImport,
     PartialV,
     Sym,
     Value,
@@ -224,6 +226,16 @@ def _deque(m: Interpreter, args: CallArgs) -> Value:
     return m.new_list(iterate(m, args.args[0]) if args.args else (), "deque")
 
 
+def _import_module(m: Interpreter, args: CallArgs) -> Value:
+    """`importlib.import_module(name)`; dots in front are taken to be relative to the file of the call."""
+    name = m.concrete(argument(args, 0, "name"))
+    module = m.files.get(args.site.filename) if args.site is not None else None
+    if not isinstance(name, str) or module is None:
+        return m.unknown("an import of a name that is not known")
+    dotted = name.lstrip(".")
+    return scope.resolve(m, module, LazyImport(dotted, len(name) - len(dotted), None))
+
+
 def _namedtuple(m: Interpreter, args: CallArgs) -> Value:
     """`namedtuple("Name", fields)`: a class with these fields."""
     name, fields = m.live(argument(args, 0, "typename")), m.live(argument(args, 1, "field_names"))
@@ -309,6 +321,7 @@ MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "collections.deque": _deque,
     "collections.namedtuple": _namedtuple,
     "collections.OrderedDict.fromkeys": from_keys,
+    "importlib.import_module": _import_module,
     "inspect.isclass": _isclass,
     "inspect.isfunction": _isfunction,
     "builtins.pow": _operator("**"),
