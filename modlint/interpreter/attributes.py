@@ -188,7 +188,9 @@ def _object_attr(m: Interpreter, base: Obj, name: str, site: Site | None) -> Val
     getter = classes.find_any(base.cls, "__getattr__")
     if isinstance(getter, FuncV) and not name.startswith("__"):
         return m.call(BoundV(getter, base), CallArgs((name,), {}, site))
-    return m.symbol("attr-of", id(base), name)
+    found = m.symbol("attr-of", id(base), name)
+    found.configured = isinstance(base.cls, ExtV)
+    return found
 
 
 def class_attr(m: Interpreter, cls: ClassV, name: str, site: Site | None) -> Value:
@@ -199,6 +201,9 @@ def class_attr(m: Interpreter, cls: ClassV, name: str, site: Site | None) -> Val
         return m.new_dict(dict(members))
     value = m.live(classes.find_any(cls, name))
     if value is MISSING:
+        of_meta = m.live(classes.find_any(cls.meta, name))
+        if of_meta is not MISSING:
+            return _bind(m, of_meta, cls, site, name)
         base, _ = classes.find(cls, name)
         if isinstance(base, ExtV):
             return ExtV(f"{base.dotted}.{name}")
@@ -213,6 +218,8 @@ def class_attr(m: Interpreter, cls: ClassV, name: str, site: Site | None) -> Val
 def _super_attr(m: Interpreter, base: SuperV, name: str, site: Site | None) -> Value:
     receiver = base.receiver
     cls = receiver if isinstance(receiver, ClassV) else receiver.cls
+    if isinstance(receiver, ClassV) and base.start not in receiver.mro:
+        return _super_of_metaclass(m, base, name, site)
     owner, value = classes.find(cls, name, base.start)
     if value is not MISSING:
         return _bind(m, value, receiver, site, name)
@@ -228,6 +235,16 @@ def _super_attr(m: Interpreter, base: SuperV, name: str, site: Site | None) -> V
     if name == "__new__":
         return ExtV("builtins.object.__new__")
     return m.unknown("super() of a library class")
+
+
+def _super_of_metaclass(m: Interpreter, base: SuperV, name: str, site: Site | None) -> Value:
+    """`super()` in a method of a metaclass: what comes after it are other metaclasses, and `type`."""
+    value = classes.find_any(base.receiver.meta, name, base.start)
+    if value is not MISSING:
+        return _bind(m, value, base.receiver, site, name)
+    if name == "__call__":
+        return ExtMethod(base.receiver, name, lambda mm, cls, args, _: mm.construct(cls, args))
+    return ExtV(f"builtins.object.{name}")
 
 
 def set_attr(

@@ -289,6 +289,14 @@ def _object_new(m: Interpreter, args: CallArgs) -> Value:
     return m.new_object(cls, args) if isinstance(cls, ClassV) else m.unknown("object.__new__")
 
 
+def _type_call(m: Interpreter, args: CallArgs) -> Value:
+    """`type.__call__(cls, ...)`, in a metaclass."""
+    cls = m.live(argument(args, 0))
+    if not isinstance(cls, ClassV):
+        return m.unknown("type.__call__")
+    return m.construct(cls, args._replace(args=args.args[1:], places=args.places[1:]))
+
+
 def from_keys(m: Interpreter, args: CallArgs) -> Value:
     keys, value = iterate(m, argument(args, 0)), argument(args, 1)
     if len(keys) > 1:
@@ -311,6 +319,7 @@ MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "builtins.dict": new_dict,
     "builtins.dict.fromkeys": from_keys,
     "builtins.type": _type,
+    "builtins.type.__call__": _type_call,
     "builtins.callable": _callable,
     "builtins.bool": _bool,
     "builtins.int": constant(int),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from modlint.interpreter import classes, effects, enums, library, managers, plain, subclassed, templates
+from modlint.interpreter import classes, effects, enums, known_names, library, managers, plain, subclassed, templates
 from modlint.interpreter.expressions import evaluate
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.iteration import drain, exhaust, items_of
@@ -87,7 +87,8 @@ def unknown_call(m: Interpreter, func: Value, args: CallArgs) -> Value:
     if type(func) is Sym and func.op == "attr" and func.args[1] == "get" and all(map(is_const, values)):
         return m.symbol("get", func, *values)  # the same entry of the same configuration each time it is asked for
     found = m.unknown("a call that is not known")
-    found.configured = any(type(value) is Sym and value.configured for value in (func, *values))
+    read = isinstance(func, ExtV) and known_names.reads_settings(func.dotted)
+    found.configured = read or any(type(value) is Sym and value.configured for value in (func, *values))
     return found
 
 
@@ -185,6 +186,7 @@ def _run_body(m: Interpreter, func: FuncV, frame: Frame) -> Value:
     assert isinstance(func.node, ir.FuncDef)
     parts = managers.halves(func.node.body) if func.context else None
     start = len(m.pending)
+    m.activated.add(func.id)
     m.stack.append(func.id)
     try:
         falls = execute(m, parts[0] if parts else func.node.body, frame)
@@ -278,11 +280,18 @@ def instantiate(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
     """Build an instance of a class of the tree."""
     if enums.members(cls) is not None:
         return enums.by_value(m, cls, args)
+    user = classes.find_any(cls.meta, "__call__")
+    return call_function(m, user, args.after(cls)) if isinstance(user, FuncV) else construct(m, cls, args)
+
+
+def construct(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
+    """What `type` does when a class is called."""
     maker = classes.find_any(cls, "__new__")
-    if isinstance(maker, FuncV) and not cls.is_module:
+    if isinstance(maker, FuncV):
+        before = m.count
         made = call_function(m, maker, args.after(cls))
         if not isinstance(made, Sym):
-            return made
+            return m.split(made, lambda one: _made_by_new(m, cls, one, args, before))
     if _derives(cls, "TypedDict"):
         return m.call(ExtV("builtins.dict"), args)
     if cls.is_module:
@@ -291,6 +300,16 @@ def instantiate(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
     subclassed.begin(m, obj)
     _initialise(m, cls, obj, args)
     return obj
+
+
+def _made_by_new(m: Interpreter, cls: ClassV, made: Value, args: CallArgs, before: int) -> Value:
+    """An instance that `__new__` gave, made after number `before` or kept from another call: both are initialised."""
+    own = made.cls if isinstance(made, ModuleObj | Obj) else None
+    if isinstance(own, ClassV) and cls in own.mro:
+        if isinstance(made, ModuleObj) and made.id > before:
+            made.created = args.site
+        _initialise(m, own, made, args)
+    return made
 
 
 def _module(m: Interpreter, cls: ClassV, args: CallArgs) -> Value:
@@ -348,7 +367,8 @@ def _field_default(m: Interpreter, cls: ClassV, name: str, value: Value) -> Valu
     if isinstance(value, Obj) and "#factory" in value.cells:
         return call(m, value.cells["#factory"], CallArgs((), {}, None))
     if isinstance(value, Obj) and "#default" in value.cells:
-        return value.cells["#default"]
+        value = value.cells["#default"]
+    m.mark(value, "default-argument", name)
     return value
 
 

@@ -31,16 +31,31 @@ def define(m: Interpreter, node: ir.ClassDef, frame: Frame, execute: Callable[..
     cls.mro = linearise(cls, bases)
     cls.asked = m if m.recalls and frame.module.state == "running" else None
     cls.is_module = any(is_module_class(m, base) for base in bases) or _looks_like_module(cls, bases)
+    cls.meta = _metaclass(m, cls, frame)
     m.bear(cls.cells)
     body = Frame(m.fresh(), "class", frame.module, cls.qualname, frame, cls.cells, cls)
     execute(m, node.body, body)
     enums.complete(m, cls)
+    begin = find_any(cls.meta, "__init__")
+    if isinstance(begin, FuncV):
+        m.call(begin, CallArgs((cls, cls.name, bases, m.new_dict({})), {}))
     hook = find_any(cls, "__init_subclass__", cls)
     if hook is not MISSING:
         function = hook.func if isinstance(hook, Descriptor) else hook
         keywords = {b.keyword: evaluate(m, b.value, frame) for b in node.bases if b.keyword not in {None, "metaclass"}}
         m.call(function, CallArgs((cls,), keywords))
     return cls
+
+
+def _metaclass(m: Interpreter, cls: ClassV, frame: Frame) -> ClassV | None:
+    """The metaclass, of those that a file of the tree defines."""
+    from modlint.interpreter.expressions import evaluate
+
+    for base in cls.node.bases:
+        if base.keyword == "metaclass":
+            given = m.live(evaluate(m, base.value, frame))
+            return given if isinstance(given, ClassV) else None
+    return next((base.meta for base in cls.mro[1:] if isinstance(base, ClassV) and base.meta is not None), None)
 
 
 def linearise(cls: ClassV, bases: Sequence[Value]) -> tuple[Value, ...]:

@@ -35,7 +35,7 @@ def module_item(m: Interpreter, obj: ModuleObj, index: Value, site: Site | None)
         return m.live(obj.mods.get(index, MISSING)) if index in obj.mods else m.unknown("gave up: no such key")
     children = list(obj.mods.values())
     if isinstance(index, slice):
-        return new_container(m, obj, tuple(children[index]))
+        return new_container(m, obj, tuple(children[index]), None if site is None else Placement((site,)))
     where = m.concrete(index)
     if isinstance(where, int):
         if -len(children) <= where < len(children):
@@ -46,12 +46,14 @@ def module_item(m: Interpreter, obj: ModuleObj, index: Value, site: Site | None)
     return m.unknown("gave up: index not known", INPUT)
 
 
-def new_container(m: Interpreter, like: ModuleObj, children: tuple[Value, ...]) -> ModuleObj:
-    """A container of the same class with these children."""
+def new_container(
+    m: Interpreter, like: ModuleObj, children: tuple[Value, ...], place: Placement | None = None
+) -> ModuleObj:
+    """A container of the same class with these children, put there by `place` or by what put them somewhere last."""
     obj = new_module(m, like.cls, like.created)
     obj.entry, obj.bound = like.entry, like.bound
     for index, child in enumerate(children):
-        register(m, obj, str(index), child, None)
+        register(m, obj, str(index), child, place)
     m.set(obj.facts, "view", True)
     return obj
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 from modlint.syntax import ir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _WORDS = re.compile(
     r"(^|[^a-z])(shared?|sharing|tied?|ties|tying|reused?|siamese|common|recurrent|universal)([^a-z]|$)"
@@ -20,7 +24,7 @@ def speaks(text: str) -> bool:
 
 
 def in_expression(node: object) -> str:
-    """What in a condition speaks of sharing, or ""."""
+    """What in an expression speaks of sharing, or ""."""
     if isinstance(node, ir.Name) and speaks(node.id):
         return f"the condition on {node.id!r}"
     if isinstance(node, ir.Attr) and speaks(node.name):
@@ -33,3 +37,13 @@ def in_expression(node: object) -> str:
             if found:
                 return found
     return ""
+
+
+def names(node: object) -> Iterator[str]:
+    """The names in an expression."""
+    if isinstance(node, ir.Name):
+        yield node.id
+    elif isinstance(node, tuple):
+        for part in node:
+            if isinstance(part, tuple):
+                yield from names(part)

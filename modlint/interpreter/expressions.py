@@ -70,16 +70,20 @@ def _const(m: Interpreter, e: ir.Const, frame: Frame) -> Value:
 
 def _attr(m: Interpreter, e: ir.Attr, frame: Frame) -> Value:
     value = _whole(m, e, frame)
-    if isinstance(value, ListObj | DictObj):
+    if isinstance(value, ListObj | DictObj) and _is_read(m, e):
         m.read_entry(value)
     return value
 
 
 def _whole(m: Interpreter, e: ir.Attr, frame: Frame) -> Value:
     """An attribute of which not every entry is read."""
-    reading = m.updated is None or e.name != m.updated[1] or getattr(e.value, "id", "") != m.updated[0]
-    value = m.get_attr(evaluate(m, e.value, frame), e.name, m.site(frame, e.n), reading)
+    value = m.get_attr(evaluate(m, e.value, frame), e.name, m.site(frame, e.n), _is_read(m, e))
     return m.live(value) if type(value) is Choice else value
+
+
+def _is_read(m: Interpreter, e: ir.Attr) -> bool:
+    """Whether the value of an attribute is asked for, and not only to be updated."""
+    return m.updated is None or e.name != m.updated[1] or getattr(e.value, "id", "") != m.updated[0]
 
 
 def _sub(m: Interpreter, e: ir.Sub, frame: Frame) -> Value:
@@ -192,11 +196,11 @@ def _if_exp(m: Interpreter, e: ir.IfExp, frame: Frame) -> Value:
     true, false = m.truth(evaluate(m, e.test, frame))
     yes, no = m.conjoin(m.pc, true), m.conjoin(m.pc, false)
     if not no:
-        return m.meant(e.test, evaluate(m, e.body, frame))
+        return m.meant(e.test, evaluate(m, e.body, frame), frame)
     if not yes:
-        return m.meant(e.test, evaluate(m, e.orelse, frame))
+        return m.meant(e.test, evaluate(m, e.orelse, frame), frame)
     made = m.fork([(yes, lambda: evaluate(m, e.body, frame)), (no, lambda: evaluate(m, e.orelse, frame))])
-    return m.meant(e.test, made)
+    return m.meant(e.test, made, frame)
 
 
 def _lambda(m: Interpreter, e: ir.Lambda, frame: Frame) -> Value:

@@ -13,11 +13,13 @@ class Frame:
     """Local variables and what encloses them.
 
     `cells` are the locals (of a class body: its namespace; of a module: its globals). `places` tells where the caller
-    wrote the argument that a parameter holds. `owner` is the class that the running method stands in.
+    wrote the argument that a parameter holds, `cues` what in the source of a local speaks of sharing. `owner` is the
+    class that the running method stands in.
     """
 
     __slots__ = (
         "cells",
+        "cues",
         "first",
         "id",
         "kind",
@@ -50,6 +52,7 @@ class Frame:
         self.owner = owner
         self.first: Value = None  # the first argument, for super()
         self.places: dict[str, Placement] = {}
+        self.cues: dict[str, str] = {}
         self.slots: dict[str, tuple[ModuleObj, str] | None] = {}  # attributes that locals were read from
         self.scopes: dict[str, str] = {}  # names declared global or nonlocal
         self.yields: dict[str, Value] | None = None

@@ -136,7 +136,11 @@ class Interpreter(Placements):
 
     def new_object(self, cls: ClassV, args: CallArgs) -> Value:
         """`object.__new__(cls)`."""
-        return self.new_module(cls, args.site) if cls.is_module else self.new_plain(cls)
+        if cls.is_module:
+            return self.new_module(cls, args.site)
+        made = self.new_plain(cls)
+        subclassed.begin(self, made)
+        return made
 
     def make_function(self, node: ir.FuncDef | ir.Lambda, frame: Frame) -> FuncV:
         """A function value; its defaults are evaluated now."""
@@ -328,6 +332,7 @@ class Interpreter(Placements):
     # -- delegates: functions whose first parameter is the interpreter are its methods as they are ------------------
 
     call = calls.call
+    construct = calls.construct
     call_module = modules.call_module
     run_module = modules.run_module
     run_method = modules.run_method

@@ -46,6 +46,9 @@ _MEDDLING = frozenset({"functools", "operator", "copy", "sys", "contextlib", "ty
 }
 _PURE = frozenset({"dataclasses.is_dataclass", "dataclasses.fields", "functools.partial"})
 _PURE_PACKAGES = frozenset({"regex", "packaging", "numpy", "typing_extensions"})
+_SETTINGS = frozenset({"argparse", "json", "yaml", "toml", "tomllib", "configparser", "os", "sys", "pathlib"}) | {
+    *("omegaconf", "hydra", "yacs", "ml_collections", "mmcv", "mmengine", "absl", "click", "fire", "gin"),
+}
 GIVE_GIVEN = frozenset({"builtins.getattr", "builtins.max", "builtins.min", "builtins.sum"})  # may return an argument
 
 
@@ -75,3 +78,8 @@ def is_safe(m: Interpreter, dotted: str) -> bool:
     if root == "importlib":
         return rest.startswith(("util.", "metadata."))
     return root in _PURE_PACKAGES or (root in sys.stdlib_module_names and root not in _MEDDLING)
+
+
+def reads_settings(dotted: str) -> bool:
+    """Whether a library function reads what the program is told: a file of settings, the command line, a prompt."""
+    return dotted.partition(".")[0] in _SETTINGS or dotted in {"builtins.open", "builtins.input"}

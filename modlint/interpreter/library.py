@@ -10,6 +10,7 @@ from modlint.interpreter import (
     classes,
     iterator_models,
     pattern_models,
+    setting_models,
     standard_models,
     torch_models,
 )
@@ -28,6 +29,7 @@ _MODELS = {
     **builtin_models.MODELS,
     **iterator_models.MODELS,
     **pattern_models.MODELS,
+    **setting_models.MODELS,
     **standard_models.MODELS,
 }
 

@@ -82,7 +82,7 @@ class Analysis:
         self._recall = Recall(self._m) if recalls else None
         self._tree = tree
         self._budget = budget
-        self._run: set[int] = set()  # ids of the classes of which some instance ran
+        self._run: set[int] = set()  # ids of the classes of which some instance ran, and of functions that ran before
 
     @in_one_chunk
     def models(self, path: str) -> list[ModelResult]:
@@ -101,6 +101,8 @@ class Analysis:
                 if cls not in called:
                     results += self._results(path, ("class", cls.id, False), partial(self._class, cls, False))
             for function in roots.builders(m, module):
+                if function.id in self._run:
+                    continue
                 results += self._results(path, ("function", function.id, False), partial(self._function, function))
             results += self._results(path, ("file", 0, False), partial(self._top_level, module))
             for cls in called:
@@ -253,6 +255,7 @@ class Analysis:
             m.uses = _without_step(m.uses)
         name = classes.type_name(root) if isinstance(root.cls, ClassV) else model
         self._run |= {use.obj.cls.id for use in claimed(m, restricted) if isinstance(use.obj.cls, ClassV)}
+        self._run |= m.activated
         counts = self._recall is None and noted != m.unknowns.total()  # in an editor nobody asks for the reasons
         if counts or not (self._only_reuse and nothing_again(m)):
             self._again(root, entry)

@@ -8,6 +8,7 @@ from modlint.interpreter import classes
 from modlint.interpreter.conditions import ALWAYS, NEVER
 from modlint.interpreter.expressions import evaluate
 from modlint.interpreter.operators import compare
+from modlint.interpreter.values import ExtV
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from modlint.interpreter.frames import Frame
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.values import Value
+
+_WHOLE = frozenset(  # classes whose only part by position is the object itself
+    f"builtins.{name}"
+    for name in ("bool", "bytearray", "bytes", "dict", "float", "frozenset", "int", "list", "set", "str", "tuple")
+)
 
 
 def matches(m: Interpreter, pattern: ir.Pattern, subject: Value, frame: Frame) -> tuple[Cond, Cond]:
@@ -60,9 +66,13 @@ def _items(m: Interpreter, patterns: tuple[ir.Pattern, ...], subject: Value, fra
 
 
 def _type(m: Interpreter, pattern: ir.MatchType, subject: Value, frame: Frame) -> tuple[Cond, Cond]:
-    true, false = m.truth(m.is_instance(subject, evaluate(m, pattern.cls, frame)))
+    cls = m.live(evaluate(m, pattern.cls, frame))
+    true, false = m.truth(m.is_instance(subject, cls))
     if not true:
         return true, false
+    if isinstance(cls, ExtV) and cls.dotted in _WHOLE and len(pattern.positional) == 1:
+        yes, no = matches(m, pattern.positional[0], subject, frame)
+        return m.conjoin(true, yes), m.disjoin(false, no)
     names = _match_args(m, subject)
     parts = list(pattern.named)
     for index, inner in enumerate(pattern.positional):

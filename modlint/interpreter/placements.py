@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter import cues
 from modlint.interpreter.runs import Runs
-from modlint.interpreter.values import Choice, DictObj, ListObj, ModuleObj, Placement, Value
+from modlint.interpreter.values import Choice, DictObj, ListObj, ModuleObj, Placement, Sym, Value, is_const
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ class Placements(Runs):
         """
         if type(value) is not ModuleObj and type(value) is not Choice:
             return NOWHERE
-        self._mean(value)
+        self.mean(value)
+        self._mean_what_is_handed_out(value, source, frame)
         number = _number(source)
         if number is None:
             return self.list_placement(value) or Placement(())
@@ -42,31 +43,55 @@ class Placements(Runs):
             carried = self.list_placement(value)
         return Placement((site,)) if carried is None else Placement((*carried.sites[:_CHAIN], site))
 
-    def meant(self, test: ir.Expr, value: Value) -> Value:
+    def meant(self, test: ir.Expr, value: Value, frame: Frame) -> Value:
         """What a conditional expression gives, shared on purpose if its test speaks of sharing."""
-        cue = self.cue_in(test)
-        if cue:
-            before, self.cue = self.cue, cue
-            self._mean(value)
-            self.cue = before
+        self.mean(value, self.cue_in(test, frame))
         return value
 
-    def _mean(self, value: Value) -> None:
-        if self.cue:
+    def mean(self, value: Value, cue: str = "") -> None:
+        """Take notice that modules are shared on purpose, if `cue` or a condition around here says so."""
+        cue = cue or self.cue
+        if cue:
             for one in self.possible(value):
                 if isinstance(one, ModuleObj):
-                    self.meant_shared.setdefault(one.id, self.cue)
+                    self.meant_shared.setdefault(one.id, cue)
 
-    def cue_in(self, test: ir.Expr) -> str:
-        """The words of a condition that speak of sharing: what is placed under it is then shared on purpose."""
-        known = self._cues.get(id(test))
-        if known is None or known[0] is not test:
-            known = self._cues[id(test)] = (test, cues.in_expression(test))
-        return known[1]
+    def _mean_what_is_handed_out(self, value: Value, source: ir.Expr, frame: Frame) -> None:
+        """What a call gives and did not make is shared on purpose if an argument says so: `block(i, tie=True)`."""
+        if isinstance(source, ir.Call) and self.run is None:
+            site = self.site(frame, source.n)
+            if all(one.created != site for one in self.possible(value) if isinstance(one, ModuleObj)):
+                self.mean(value, self.cue_in(source, frame))
+
+    def cue_in(self, node: ir.Expr, frame: Frame) -> str:
+        """The words of an expression that speak of sharing: what is placed under it is then shared on purpose.
+
+        A local speaks as what it was computed from does.
+        """
+        known = self._cues.get(id(node))
+        if known is None or known[0] is not node:
+            known = self._cues[id(node)] = (node, cues.in_expression(node))
+        return known[1] or self._cue_of_locals(node, frame)
+
+    def _cue_of_locals(self, node: ir.Expr, frame: Frame) -> str:
+        scope_: Frame | None = frame
+        while scope_ is not None and scope_.kind == "comprehension":
+            scope_ = scope_.parent
+        if scope_ is None or not scope_.cues:
+            return ""
+        return next((cue for name in cues.names(node) if (cue := scope_.cues.get(name))), "")
+
+    def carry_cue(self, frame: Frame, name: str, value: Value, source: ir.Expr) -> None:
+        """Note whether a setting that a local holds was computed from one that speaks of sharing."""
+        cue = self.cue_in(source, frame) if is_const(value) or isinstance(value, Sym | DictObj) else ""
+        if cue:
+            frame.cues[name] = cue
+        elif frame.cues:
+            frame.cues.pop(name, None)
 
     def name_module(self, value: Value, name: str) -> None:
         """A local variable names the module that it holds; the name, or what decides it, may say that it is shared."""
-        self._mean(value)
+        self.mean(value)
         if isinstance(value, ModuleObj) and cues.speaks(name):
             self.meant_shared.setdefault(value.id, f"the name {name!r}")
 

@@ -260,10 +260,19 @@ class _Reading:
             self._store(target.value)
         elif isinstance(target, ir.Sub):
             self._visit(target.item)
-            if not _is_data(target.value):
+            if not self._is_data(target.value):
                 self._change(target.value)
-        elif not (isinstance(target, ir.Attr) and (target.name in known_names.LABELS or target.name == "data")):
+        elif not (isinstance(target, ir.Attr) and (target.name in known_names.LABELS or self._is_data(target))):
             raise _Effect(f"stores to {getattr(target, 'name', 'something')}")
+
+    def _is_data(self, node: ir.Expr) -> bool:
+        """Whether an expression reaches into `.data` of a tensor, which is no `self.data`, nor that of a global."""
+        while isinstance(node, ir.Sub | ir.Attr):
+            if isinstance(node, ir.Attr) and node.name == "data":
+                name = node.value.id if isinstance(node.value, ir.Name) else None
+                return name is None or (name != "self" and (name in self.params or name in self.locals))
+            node = node.value
+        return False
 
     def _change(self, base: ir.Expr) -> None:
         if isinstance(base, ir.Sub):  # an item of a list or dict of its own is not known to be its own
@@ -400,12 +409,3 @@ _VISITS: dict[type, Callable[[_Reading, Any], None]] = {
     ir.FuncDef: _Reading._function,
     ir.Call: _Reading._call,
 }
-
-
-def _is_data(node: ir.Expr) -> bool:
-    """Whether an expression reaches into `.data` of a tensor."""
-    while isinstance(node, ir.Sub | ir.Attr):
-        if isinstance(node, ir.Attr) and node.name == "data":
-            return True
-        node = node.value
-    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from modlint.interpreter import classes
@@ -11,6 +12,8 @@ from modlint.syntax import ir
 
 if TYPE_CHECKING:
     from modlint.interpreter.interpreter import Interpreter
+
+_OF_A_FAMILY = 2  # functions that are run, of all that call the same
 
 
 def classes_of(module: PyModule) -> list[ClassV]:
@@ -55,27 +58,62 @@ def _sets_forward(node: object) -> bool:
 
 
 def builders(m: Interpreter, module: PyModule) -> list[FuncV]:
-    """The functions of the top level that call something named like a class."""
+    """The functions of the top level that call something named like a class, or a function of the file that does.
+
+    Callers come first: what they run need not be run on its own. Of those that call the same functions a few stand
+    for all: a family of models, each with numbers of its own.
+    """
     found = [f for f in module.cells.values() if isinstance(f, FuncV) and f.module is module and f.owner is None]
-    return sorted((f for f in found if _is_builder(m, module, f)), key=lambda f: f.node.n)
+    functions = sorted({f.id: f for f in found}.values(), key=lambda f: f.node.n)
+    calls = {f.id: _calls(m, module, f) for f in functions}
+    rounds = [{number for number, names in calls.items() if names is None}]
+    building = set(rounds[0])
+    families: dict[int, frozenset[int]] = {}
+    while rounds[-1]:
+        rounds.append(set())
+        for function in functions:
+            called = map(module.cells.get, calls[function.id] or ())
+            family = frozenset(one.id for one in called if isinstance(one, FuncV))
+            if function.id not in building and family & building:
+                rounds[-1].add(function.id)
+                families[function.id] = family
+        building |= rounds[-1]
+    size = Counter[frozenset[int]]()
+    chosen = []
+    for function in (f for one in reversed(rounds) for f in functions if f.id in one):
+        family = families.get(function.id, frozenset((function.id,)))
+        size[family] += 1
+        if size[family] <= _OF_A_FAMILY:
+            chosen.append(function)
+    return chosen
 
 
-def _is_builder(m: Interpreter, module: PyModule, func: FuncV) -> bool:
-    """Found out once for each definition: an editor asks after every edit."""
+def _calls(m: Interpreter, module: PyModule, func: FuncV) -> frozenset[str] | None:
+    """The functions that are called by their names, or None where a module class is.
+
+    Found out once for each definition: an editor asks after every edit.
+    """
     known = m.building.get(id(func.node))
     if known is None or known[0] is not func.node:
-        known = m.building[id(func.node)] = (func.node, _builds(m, module, func.node))
+        names: set[str] = set()
+        direct = _builds(m, module, func.node, names)
+        known = m.building[id(func.node)] = (func.node, None if direct else frozenset(names))
     return known[1]
 
 
-def _builds(m: Interpreter, module: PyModule, node: object) -> bool:
-    """Whether the code calls a module class by its name."""
-    if isinstance(node, ir.Call) and _is_module_name(m, module, node.func):
-        return True
-    return isinstance(node, tuple) and any(_builds(m, module, part) for part in node if isinstance(part, tuple))
+def _builds(m: Interpreter, module: PyModule, node: object, names: set[str]) -> bool:
+    """Whether the code calls a module class, or its method, by its name. What else it calls is added to `names`."""
+    if isinstance(node, ir.Call):
+        if _is_module_name(m, module, node.func):
+            return True
+        if isinstance(node.func, ir.Attr) and _is_module_name(m, module, node.func.value, ClassV):
+            return True
+        if isinstance(node.func, ir.Name):
+            names.add(node.func.id)
+    return isinstance(node, tuple) and any(_builds(m, module, part, names) for part in node if isinstance(part, tuple))
 
 
-def _is_module_name(m: Interpreter, module: PyModule, node: ir.Expr) -> bool:
+def _is_module_name(m: Interpreter, module: PyModule, node: ir.Expr, kind: type = object) -> bool:
     parts: list[str] = []
     while isinstance(node, ir.Attr):
         parts.insert(0, node.name)
@@ -92,7 +130,7 @@ def _is_module_name(m: Interpreter, module: PyModule, node: ir.Expr) -> bool:
             value = ExtV(f"{value.dotted}.{part}")
         else:
             return False
-    return classes.is_module_class(m, value)
+    return isinstance(value, kind) and classes.is_module_class(m, value)
 
 
 def unheld(m: Interpreter, made: list[ModuleObj]) -> list[ModuleObj]:

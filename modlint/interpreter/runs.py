@@ -84,6 +84,7 @@ class Runs(Truths):
         self.steps = 0
         self.budget = BUDGET
         self.stack: list[int] = []  # ids of the running functions
+        self.activated: set[int] = set()  # and of those that ran in this model
         self.modules: list[ModuleObj] = []  # every instance built since `begin`
         self.unknowns: Counter[str] = Counter()
         self.without_entry: Counter[str] = Counter()
@@ -115,9 +116,11 @@ class Runs(Truths):
         self.resolving: set[tuple[str, str]] = set()
         self.states: dict[Any, StateClass] = {}  # what the catalogue said of a class with given arguments
         self._cues: dict[int, tuple[ir.Expr, str]] = {}
-        self.building: dict[int, tuple[ir.FuncDef | ir.Lambda, bool]] = {}  # by identity: whether it builds a module
+        self.building: dict[int, tuple[object, frozenset[str] | None]] = {}  # functions by identity: what they call
         self.updating: dict[int, tuple[ir.Assign, ir.Attr | None]] = {}  # by identity: what it updates
         self.updated: tuple[str, str] | None = None  # the attribute that the running assignment updates
+        self.telling: dict[int, tuple[ir.Stmt, bool]] = {}  # by identity: whether a statement only tells what happens
+        self.told = False  # whether such a statement is running
         self.asked_training = False
         self.templates: dict[Hashable, Template] = {}  # calls of constructors of this model
         self.summaries: dict[Hashable, Summary | int] = {}  # executions of instances, or how often that was tried
@@ -147,6 +150,7 @@ class Runs(Truths):
         self.steps, self.budget = 0, budget
         self.narrowed = False
         self.stack.clear()
+        self.activated.clear()
         self.modules = []
         self.unknowns = Counter()
         self.without_entry = Counter()
@@ -157,7 +161,7 @@ class Runs(Truths):
         self.kept, self.drawing = {}, set()
         self.crossings, self.saved, self.resets = [], [], {}
         self.placed, self.repeats, self.listed = {}, {}, {}
-        self.cue, self.meant_shared, self.updated = "", {}, None
+        self.cue, self.meant_shared, self.updated, self.told = "", {}, None, False
         self.accepted = ALWAYS
         self.asked_training, self.kept_eval, self.evaluating, self.open_defaults = False, {}, False, (0, ())
 
@@ -315,6 +319,7 @@ class Runs(Truths):
             self.behind.pop(("effects", number), None)
         self._cues.clear()
         self.updating.clear()
+        self.telling.clear()
         self.building.clear()
 
     def site(self, frame: Frame, number: int) -> Site:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.machine import Dead, GiveUp
-from modlint.interpreter.values import EVERY, MISSING, ExtV, LazyImport, ListObj, PyModule, Value
+from modlint.interpreter.values import EVERY, MISSING, CallArgs, ExtV, FuncV, LazyImport, ListObj, PyModule, Value
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
@@ -99,6 +99,9 @@ def resolve(m: Interpreter, module: PyModule, lazy: LazyImport) -> Value:
     target = load(m, path)
     if m.recalls and lazy.name is not None:  # what is found stays in the cells of this file, for whoever needs it
         module.used[path, lazy.name] = None
+        getter = None if target is None else target.cells.get("__getattr__")
+        if isinstance(getter, FuncV):
+            module.used[id(getter.node)] = getter.node
     if target is None:
         return m.unknown(f"{path} cannot be read")
     return target if lazy.name is None else attribute(m, target, lazy.name)
@@ -125,12 +128,11 @@ def import_star(m: Interpreter, module: PyModule, lazy: LazyImport) -> None:
 def _public(m: Interpreter, source: PyModule) -> list[str]:
     listed = source.cells.get("__all__")
     items = listed.cells["items"] if isinstance(listed, ListObj) else listed
-    if type(items) is tuple:
-        return [name for name in items if isinstance(name, str) and name in source.cells]
-    for name, value in list(source.cells.items()):
-        if type(value) is LazyImport and not name.startswith("_"):
-            _cell(m, source, name)
-    return [name for name in source.cells if not name.startswith("_")]
+    names = items if type(items) is tuple else [name for name in source.cells if not name.startswith("_")]
+    found = [name for name in names if isinstance(name, str) and name in source.cells]
+    for name in found:
+        _cell(m, source, name)  # a relative import means another file where it is copied to
+    return found
 
 
 def _submodule(m: Interpreter, path: str, name: str) -> Value:
@@ -147,7 +149,26 @@ def attribute(m: Interpreter, module: PyModule, name: str) -> Value:
     found = starred(m, module, name)
     if found is not None:
         return found
+    getter = module.cells.get("__getattr__")
+    if isinstance(getter, FuncV) and not name.startswith("__") and m.tree.submodule(module.path, name) is None:
+        return _given_by(m, module, getter, name)
     return _submodule(m, module.path, name)
+
+
+def _given_by(m: Interpreter, module: PyModule, getter: FuncV, name: str) -> Value:
+    """What a file's `__getattr__` gives for a name. As the run of the file, the call is part of no model."""
+    key = (module.path, name)
+    if key in m.resolving:
+        return m.unknown("a name that leads in a circle")
+    saved = m.suspend()
+    m.resolving.add(key)
+    try:
+        return m.call(getter, CallArgs((name,), {}))
+    except (Dead, GiveUp, RecursionError):
+        return m.unknown("a name that a file's __getattr__ does not give")
+    finally:
+        m.resolving.discard(key)
+        m.resume(saved)
 
 
 def _cell(m: Interpreter, module: PyModule, name: str) -> Value:

@@ -6,6 +6,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
+from modlint.interpreter import scope
 from modlint.interpreter.builtin_models import argument, constant, descriptor, from_keys, new_dict
 from modlint.interpreter.iteration import ENDLESS, drain, iterate
 from modlint.interpreter.iterator_models import called
@@ -21,6 +22,7 @@ from modlint.interpreter.values import (
     FuncV,
     IterObj,
     Kept,
+    LazyImport,
     PartialV,
     Sym,
     Value,
@@ -183,6 +185,15 @@ def _islice(m: Interpreter, args: CallArgs) -> Value:
     return m.new_iter(items[slice(*bounds)] if bounds else items)
 
 
+def _tee(m: Interpreter, args: CallArgs) -> Value:
+    source, count = m.live(argument(args, 0)), m.concrete(argument(args, 1, "n", 2))
+    by = m.configures(source)
+    endless = isinstance(source, IterObj) and source.endless
+    items, known = (drain(m, source, len(source.items)), True) if endless else m.items(source)
+    made = (m.new_iter(items, endless) if known else m.assumed_range(items, by) for _ in range(ENDLESS))
+    return tuple(itertools.islice(made, count if isinstance(count, int) else 2))
+
+
 def _count(m: Interpreter, args: CallArgs) -> Value:
     start = m.concrete(argument(args, 0, "start", 0))
     first = start if isinstance(start, int) else 0
@@ -216,6 +227,16 @@ def _deque(m: Interpreter, args: CallArgs) -> Value:
     return m.new_list(iterate(m, args.args[0]) if args.args else (), "deque")
 
 
+def _import_module(m: Interpreter, args: CallArgs) -> Value:
+    """`importlib.import_module(name)`; dots in front are taken to be relative to the file of the call."""
+    name = m.concrete(argument(args, 0, "name"))
+    module = m.files.get(args.site.filename) if args.site is not None else None
+    if not isinstance(name, str) or module is None:
+        return m.unknown("an import of a name that is not known")
+    dotted = name.lstrip(".")
+    return scope.resolve(m, module, LazyImport(dotted, len(name) - len(dotted), None))
+
+
 def _namedtuple(m: Interpreter, args: CallArgs) -> Value:
     """`namedtuple("Name", fields)`: a class with these fields."""
     name, fields = m.live(argument(args, 0, "typename")), m.live(argument(args, 1, "field_names"))
@@ -247,12 +268,6 @@ def _operator(op: str) -> Callable[[Interpreter, CallArgs], Value]:
     if op in {"==", "<", ">", "<=", ">=", "!="}:
         return lambda m, args: compare(m, op, argument(args, 0), argument(args, 1))
     return lambda m, args: binary(m, op, argument(args, 0), argument(args, 1), args.site)
-
-
-def _namespace(m: Interpreter, args: CallArgs) -> Value:
-    made = m.new_plain(ExtV("types.SimpleNamespace"))
-    made.cells.update({k: v for k, v in args.kwargs.items() if k not in {"*", "**"}})
-    return made
 
 
 def _draw(m: Interpreter, args: CallArgs) -> Value:
@@ -291,6 +306,7 @@ MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "itertools.pairwise": _pairwise,
     "itertools.zip_longest": _zip_longest,
     "itertools.starmap": _starmap,
+    "itertools.tee": _tee,
     "operator.attrgetter": _attrgetter,
     "operator.itemgetter": _itemgetter,
     "contextlib.nullcontext": _nullcontext,
@@ -306,6 +322,7 @@ MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "collections.deque": _deque,
     "collections.namedtuple": _namedtuple,
     "collections.OrderedDict.fromkeys": from_keys,
+    "importlib.import_module": _import_module,
     "inspect.isclass": _isclass,
     "inspect.isfunction": _isfunction,
     "builtins.pow": _operator("**"),
@@ -313,7 +330,6 @@ MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "operator.mul": _operator("*"),
     "operator.sub": _operator("-"),
     "operator.eq": _operator("=="),
-    "types.SimpleNamespace": _namespace,
     "typing.cast": lambda m, args: argument(args, 1),
     "random.random": _draw,
     "random.uniform": _draw,

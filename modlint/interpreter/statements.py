@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modlint.errors import LogicError
-from modlint.interpreter import classes, managers, refusals, scope, series, values
+from modlint.interpreter import classes, managers, refusals, scope, series, telling, values
 from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.expressions import evaluate, load_for_update, lookup_frame
 from modlint.interpreter.iteration import iterate
@@ -26,6 +26,31 @@ if TYPE_CHECKING:
     from modlint.interpreter.frames import Frame, Loop
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.values import Value
+
+    _Transfer = Callable[[Interpreter, Any, Frame, Loop | None], bool | None]
+
+
+def _told(m: Interpreter, s: ir.Stmt) -> bool:
+    """What `tells` says, found out once for each statement in the source."""
+    known = m.telling.get(id(s))
+    if known is None or known[0] is not s:
+        known = m.telling[id(s)] = (s, telling.tells(s))
+    return known[1]
+
+
+def _telling(run: _Transfer) -> _Transfer:
+    """A transfer function of statements that may only tell what happens: in forward, they read no state then."""
+
+    def execute_it(m: Interpreter, s: Any, frame: Frame, loop: Loop | None) -> bool | None:
+        if m.run is None or m.told or not _told(m, s):
+            return run(m, s, frame, loop)
+        m.told = True
+        try:
+            return run(m, s, frame, loop)
+        finally:
+            m.told = False
+
+    return execute_it
 
 
 def execute(m: Interpreter, block: ir.Block, frame: Frame, loop: Loop | None = None) -> bool:
@@ -92,6 +117,7 @@ def _aug_assign(m: Interpreter, s: ir.AugAssign, frame: Frame, loop: Loop | None
 
 def _return(m: Interpreter, s: ir.Return, frame: Frame, loop: Loop | None) -> bool:
     value = None if s.value is None else evaluate(m, s.value, frame)
+    m.mean(value)
     m.pending.append(m.here(value, "return", frame))
     return False
 
@@ -126,7 +152,7 @@ def _scope(m: Interpreter, s: ir.Scope, frame: Frame, loop: Loop | None) -> None
 def _if(m: Interpreter, s: ir.If, frame: Frame, loop: Loop | None) -> bool:
     true, false = m.truth(evaluate(m, s.test, frame))
     outside = m.cue
-    m.cue = m.cue_in(s.test) or outside
+    m.cue = m.cue_in(s.test, frame) or outside
     try:
         if true is ALWAYS:
             return execute(m, s.body, frame, loop)
@@ -395,18 +421,18 @@ def unhandled(m: Interpreter, s: Any, frame: Frame, loop: Loop | None) -> None:
     raise LogicError(f"no transfer function for {type(s).__name__}")
 
 
-_STMT: dict[type, Callable[[Interpreter, Any, Frame, Loop | None], bool | None]] = {
-    ir.ExprStmt: _expr,
+_STMT: dict[type, _Transfer] = {
+    ir.ExprStmt: _telling(_expr),
     ir.Assign: _assign,
     ir.AnnAssign: _ann_assign,
     ir.AugAssign: _aug_assign,
     ir.Return: _return,
     ir.Raise: _raise,
-    ir.Assert: _assert,
+    ir.Assert: _telling(_assert),
     ir.Delete: _delete,
     ir.Jump: _jump,
     ir.Scope: _scope,
-    ir.If: _if,
+    ir.If: _telling(_if),
     ir.ForStmt: _for,
     ir.While: _while,
     ir.With: _with,

@@ -28,6 +28,8 @@ def begin(m: Interpreter, obj: Obj) -> None:
     kind = next((_KINDS[base.dotted] for base in cls.mro if isinstance(base, ExtV) and base.dotted in _KINDS), "")
     if kind:
         obj.cells[_BEHIND] = m.new_dict({}) if kind == "dict" else m.new_list(())
+        if any(isinstance(base, ExtV) and base.dotted.startswith("collections.User") for base in cls.mro):
+            obj.cells["data"] = obj.cells[_BEHIND]
 
 
 def behind(m: Interpreter, value: Value, method: str = "") -> Value:

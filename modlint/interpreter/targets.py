@@ -27,6 +27,8 @@ def assign(
             if source is not None and (holds or frame.places or frame.slots):
                 m.carry_place(frame, target.id, source)
                 m.carry_slot(frame, target.id, value, source)
+            if source is not None and m.run is None:
+                m.carry_cue(frame, target.id, value, source)
         case ir.Attr():
             base = evaluate(m, target.value, frame)
             m.set_attr(base, target.name, value, None if source is None else m.placement(value, source, frame), update)

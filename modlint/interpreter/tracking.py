@@ -142,7 +142,7 @@ def keeper(m: Interpreter, obj: ModuleObj, name: str) -> tuple[ModuleObj, str]:
 
 def read_attr(m: Interpreter, obj: ModuleObj, name: str) -> None:
     """A read of `obj.name` during forward: does it see what an earlier execution of `obj` wrote?"""
-    if m.run is None:
+    if m.run is None or m.told:
         return
     if obj.held is not None:
         obj, name = keeper(m, obj, name)

@@ -304,9 +304,22 @@ class ExtMethod:
 
 
 class ClassV:
-    """A user class. `cells` is its namespace, `mro` its linearisation (ClassV and ExtV)."""
+    """A user class. `cells` is its namespace, `mro` its linearisation (ClassV and ExtV), `meta` a user's metaclass."""
 
-    __slots__ = ("asked", "bases", "cells", "dataclass", "id", "is_module", "module", "mro", "name", "node", "qualname")
+    __slots__ = (
+        "asked",
+        "bases",
+        "cells",
+        "dataclass",
+        "id",
+        "is_module",
+        "meta",
+        "module",
+        "mro",
+        "name",
+        "node",
+        "qualname",
+    )
 
     def __init__(self, id: int, node: ir.ClassDef, module: PyModule, qualname: str, bases: tuple[Value, ...]) -> None:
         self.id = id
@@ -319,6 +332,7 @@ class ClassV:
         self.mro: tuple[Value, ...] = ()
         self.is_module = False
         self.dataclass = False
+        self.meta: ClassV | None = None
         self.asked: Interpreter | None = None  # who wants to know which names are looked up here: see `recall`
 
     def __repr__(self) -> str:
