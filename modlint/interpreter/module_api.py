@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from modlint.interpreter.interpreter import Interpreter
 
 _NOT_STATE = frozenset({"training"})
+_DEEPEST = 40  # modules within modules of which a mode is set
 
 
 def module_method(m: Interpreter, obj: ModuleObj, name: str) -> Callable[..., Value] | None:
@@ -156,31 +157,25 @@ def _train(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
     return obj
 
 
-def set_training(m: Interpreter, obj: ModuleObj, mode: Value) -> None:
-    """nn.Module.train: the module, then `train` of each child, which may be overridden."""
+def set_training(m: Interpreter, obj: ModuleObj, mode: Value, done: set[int] | None = None) -> None:
+    """nn.Module.train: the module, then `train` of each child, which may be overridden.
+
+    `done` are those that it was set of, for one that may be below itself.
+    """
+    done = set() if done is None else done
+    done.add(obj.id)
     m.set(obj.cells, "training", mode)
     for child in list(obj.mods.values()):
         for one in m.possible(child):
-            if isinstance(one, ModuleObj):
-                user = classes.find_any(one.cls, "train")
-                if isinstance(user, FuncV) and m.depth < 40:
-                    m.depth += 1
-                    m.call(BoundV(user, one), CallArgs((mode,), {}, None))
-                    m.depth -= 1
-                elif m.live(one.cells.get("training", True)) is not mode or mode is False:
-                    if m.depth < 40:
-                        m.depth += 1
-                        set_training(m, one, mode)
-                        m.depth -= 1
-                else:
-                    _train_below(m, one, mode)
-
-
-def _train_below(m: Interpreter, obj: ModuleObj, mode: Value) -> None:
-    if obj.mods and m.depth < 40:
-        m.depth += 1
-        set_training(m, obj, mode)
-        m.depth -= 1
+            if not isinstance(one, ModuleObj) or one.id in done or m.depth >= _DEEPEST:
+                continue
+            m.depth += 1
+            user = classes.find_any(one.cls, "train")
+            if isinstance(user, FuncV):
+                m.call(BoundV(user, one), CallArgs((mode,), {}, None))
+            else:
+                set_training(m, one, mode, done)
+            m.depth -= 1
 
 
 def _apply(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
