@@ -35,7 +35,9 @@ def module_item(m: Interpreter, obj: ModuleObj, index: Value, site: Site | None)
         return m.live(obj.mods.get(index, MISSING)) if index in obj.mods else m.unknown("gave up: no such key")
     children = list(obj.mods.values())
     if isinstance(index, slice):
-        return new_container(m, obj, tuple(children[index]), None if site is None else Placement((site,)))
+        keeps_names = obj.entry is not None and obj.entry.holds is Holds.POSITIONAL
+        names = tuple(obj.mods)[index] if keeps_names else ()
+        return new_container(m, obj, tuple(children[index]), None if site is None else Placement((site,)), names)
     where = m.concrete(index)
     if isinstance(where, int):
         if -len(children) <= where < len(children):
@@ -47,13 +49,20 @@ def module_item(m: Interpreter, obj: ModuleObj, index: Value, site: Site | None)
 
 
 def new_container(
-    m: Interpreter, like: ModuleObj, children: tuple[Value, ...], place: Placement | None = None
+    m: Interpreter,
+    like: ModuleObj,
+    children: tuple[Value, ...],
+    place: Placement | None = None,
+    names: tuple[str, ...] = (),
 ) -> ModuleObj:
-    """A container of the same class with these children, put there by `place` or by what put them somewhere last."""
+    """A container of the same class with these children, put there by `place` or by what put them somewhere last.
+
+    They have these names, or numbers.
+    """
     obj = new_module(m, like.cls, like.created)
     obj.entry, obj.bound = like.entry, like.bound
     for index, child in enumerate(children):
-        register(m, obj, str(index), child, place)
+        register(m, obj, names[index] if names else str(index), child, place)
     m.set(obj.facts, "view", True)
     return obj
 
