@@ -5,6 +5,8 @@ The words are the values of `StateClass` and `Trait`, so that a `State` can stan
 
 from __future__ import annotations
 
+from itertools import islice
+
 from modlint.catalogue.conditions import UNKNOWN, Unknown
 
 TYPE_CHECKING = False
@@ -20,6 +22,7 @@ else:
 TRAITS = ("learnable", "draws-train", "draws-eval", "writes-train", "writes-eval")  # in the order of `Trait`
 WRITING = frozenset({"writes-train", "writes-eval"})
 _DRAWING = frozenset({"draws-train", "draws-eval"})
+_MOST_WRITES = 10_000  # names of one whole: modules that are below each other have ever longer ones
 _ORDER = ("stateless", "stochastic", "parametric", "unknown", "stateful")  # weakest first, as in `StateClass.rank`
 
 
@@ -73,8 +76,8 @@ def joined(own: Told, children: Iterable[tuple[str, Told]]) -> Told:
     parts = [("", own), *children]
     strongest = max((part for _, part in parts), key=lambda part: (_ORDER.index(part.kind), part.certain))
     traits = frozenset(trait for _, part in parts for trait in part.traits)
-    writes = tuple(f"{path}.{name}" if path else name for path, part in parts for name in part.writes)
-    return Told(strongest.kind, traits, writes, strongest.certain, strongest.reason)
+    writes = dict.fromkeys(f"{path}.{name}" if path else name for path, part in parts for name in part.writes)
+    return Told(strongest.kind, traits, tuple(islice(writes, _MOST_WRITES)), strongest.certain, strongest.reason)
 
 
 @dataclass(frozen=True)
