@@ -227,6 +227,19 @@ def _deque(m: Interpreter, args: CallArgs) -> Value:
     return m.new_list(iterate(m, args.args[0]) if args.args else (), "deque")
 
 
+def _signature(m: Interpreter, args: CallArgs) -> Value:
+    """`inspect.signature(function)`: the names of its parameters, unless it takes any."""
+    func = m.live(argument(args, 0))
+    bound = isinstance(func, BoundV)
+    func = func.func if isinstance(func, BoundV) else func
+    if not isinstance(func, FuncV) or any(param.kind in ("*", "**") for param in func.params):
+        return m.unknown("a signature")
+    made = m.new_plain(ExtV("inspect.Signature"))
+    names = [param.name for param in func.params][bound:]
+    made.cells["parameters"] = m.new_dict({name: m.unknown("a parameter") for name in names})
+    return made
+
+
 def _import_module(m: Interpreter, args: CallArgs) -> Value:
     """`importlib.import_module(name)`; dots in front are taken to be relative to the file of the call."""
     name = m.concrete(argument(args, 0, "name"))
@@ -323,6 +336,7 @@ MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "collections.namedtuple": _namedtuple,
     "collections.OrderedDict.fromkeys": from_keys,
     "importlib.import_module": _import_module,
+    "inspect.signature": _signature,
     "inspect.isclass": _isclass,
     "inspect.isfunction": _isfunction,
     "builtins.pow": _operator("**"),
