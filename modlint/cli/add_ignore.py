@@ -45,7 +45,7 @@ def _change(path: str, findings: list[Finding]) -> None:
         data = with_ignores(before, findings)
         try:
             _write(stream, data)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: the file is put back as it was, and it is raised again
             _write(stream, before)
             stream.truncate()
             raise
