@@ -307,12 +307,13 @@ class _Worker:
 
     sources: Sources
     analyst: Analyst
+    collecting = rare_collections()  # held: a context that nobody holds ends where it is entered
 
     @classmethod
     def start(
         cls, setup: Setup, blobs: dict[str, bytes], options: Options | None, mentions: MentionState | None
     ) -> None:
-        rare_collections().__enter__()  # until the process ends
+        cls.collecting.__enter__()  # until the process ends
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked, which ends this one
         cls.sources = Sources(setup, blobs)
         if options is not None:
