@@ -5,7 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from modlint.interpreter import classes, effects, enums, known_names, library, managers, plain, subclassed, templates
+from modlint.interpreter import (
+    classes,
+    effects,
+    enums,
+    known_names,
+    library,
+    managers,
+    plain,
+    recursion,
+    subclassed,
+    templates,
+)
 from modlint.interpreter.expressions import evaluate
 from modlint.interpreter.frames import Frame
 from modlint.interpreter.iteration import drain, exhaust, items_of
@@ -37,9 +48,6 @@ from modlint.syntax import ir
 
 if TYPE_CHECKING:
     from modlint.interpreter.interpreter import Interpreter
-
-DEEPEST = 60  # calls within calls
-RECURSIONS = 6  # activations of one function at a time
 
 
 def call(m: Interpreter, func: Value, args: CallArgs) -> Value:
@@ -137,61 +145,39 @@ def call_function(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
     return _activate(m, func, args)
 
 
-def _aimless(args: CallArgs) -> bool:
-    """Whether a recursive call gets nothing that is known, so that it can never come to an end."""
-    values = (*args.args, *args.kwargs.values())
-    return any(type(v) is Sym for v in values) and all(
-        type(v) is Sym or type(v) is ClassV or v is None or v is True or v is False for v in values
-    )
-
-
-def _open_data(m: Interpreter, func: FuncV, args: CallArgs) -> bool:
-    """Whether a function of data alone calls itself with something open: the result is data that is not known."""
-    values = (*args.args, *args.kwargs.values())
-    return any(map(plain.open_value, values)) and plain.only_data(values) and plain.is_plain(m, func)
-
-
 def _activate(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
     if m.recalls:
         m.used[id(func.node)] = func.node
-    active = m.stack.count(func.id)
-    if active:
+    if func.id in m.stack:
         m.reentered.add(func.id)
     if len(m.stack) >= m.highest:
         m.highest = len(m.stack) + 1
-    endless = (active > 1 and _aimless(args)) or (active == 1 and _open_data(m, func, args))
-    if len(m.stack) >= DEEPEST or active >= RECURSIONS or endless:
+    if not recursion.goes_on(m, func, args):
         m.note("gave up: recursion")
         return unknown_call(m, m.unknown("gave up: recursion"), args)
     frame = Frame(m.fresh(), "function", func.module, func.qualname, func.closure, None, func.owner)
     m.bear(frame.cells)
     bind_params(m, func, args, frame)
     if isinstance(func.node, ir.Lambda):
-        m.stack.append(func.id)
-        try:
+        with recursion.Active(m, func, args):
             return evaluate(m, func.node.body, frame)
-        finally:
-            m.stack.pop()
-    return _run_body(m, func, frame)
+    return _run_body(m, func, args, frame)
 
 
-def _run_body(m: Interpreter, func: FuncV, frame: Frame) -> Value:
+def _run_body(m: Interpreter, func: FuncV, args: CallArgs, frame: Frame) -> Value:
     from modlint.interpreter.statements import execute
 
     if func.generator:
         if m.run is not None and not func.context and frame.yields is None:
-            return _generator(m, func, frame)
+            return _generator(m, func, args, frame)
         frame.yields = {"items": ()}  # anew, should the body run on several paths
         m.bear(frame.yields)
     assert isinstance(func.node, ir.FuncDef)
     parts = managers.halves(func.node.body) if func.context else None
     start = len(m.pending)
     m.activated.add(func.id)
-    m.stack.append(func.id)
-    try:
+    with recursion.Active(m, func, args):
         falls = execute(m, parts[0] if parts else func.node.body, frame)
-    finally:
-        m.stack.pop()
     exits = m.take(start, frame)
     if falls:
         exits.append(m.here())
@@ -206,13 +192,13 @@ def _run_body(m: Interpreter, func: FuncV, frame: Frame) -> Value:
     return value
 
 
-def _generator(m: Interpreter, func: FuncV, frame: Frame) -> Value:
+def _generator(m: Interpreter, func: FuncV, args: CallArgs, frame: Frame) -> Value:
     """A generator in forward: its body runs once the first item is drawn, and then all of it does."""
 
     def start() -> tuple[Value, ...]:
         frame.yields = {"items": ()}
         m.bear(frame.yields)
-        made = _run_body(m, func, frame)
+        made = _run_body(m, func, args, frame)
         return drain(m, made) if isinstance(made, IterObj) else items_of(m, made)[0]
 
     made = m.new_iter(())

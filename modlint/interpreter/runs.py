@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from modlint.interpreter.replays import Summary
     from modlint.interpreter.templates import Template
     from modlint.interpreter.tracking import Crossing, RawUse
-    from modlint.interpreter.values import ClassV, Definitions, ModuleObj, Placement, PyModule
+    from modlint.interpreter.values import CallArgs, ClassV, Definitions, ModuleObj, Placement, PyModule
     from modlint.syntax import ir
     from modlint.syntax.tree import SourceTree
 
@@ -84,6 +84,7 @@ class Runs(Truths):
         self.steps = 0
         self.budget = BUDGET
         self.stack: list[int] = []  # ids of the running functions
+        self.given: list[CallArgs] = []  # and what each was called with
         self.activated: set[int] = set()  # and of those that ran in this model
         self.modules: list[ModuleObj] = []  # every instance built since `begin`
         self.unknowns: Counter[str] = Counter()
@@ -150,6 +151,7 @@ class Runs(Truths):
         self.steps, self.budget = 0, budget
         self.narrowed = False
         self.stack.clear()
+        self.given.clear()
         self.activated.clear()
         self.modules = []
         self.unknowns = Counter()
@@ -201,6 +203,7 @@ class Runs(Truths):
             self.steps,
             self.budget,
             self.stack,
+            self.given,
             self.run,
             self.depth,
             self.counting,
@@ -219,7 +222,8 @@ class Runs(Truths):
         )
         self.templating, self.touched, self.drafts, self.born = False, {}, [], {}
         self.conds, self.narrowed = Conditions(), False
-        self.journal, self.pending, self.pc, self.steps, self.budget, self.stack = [], [], ALWAYS, 0, BUDGET, []
+        self.journal, self.pending, self.pc, self.steps, self.budget = [], [], ALWAYS, 0, BUDGET
+        self.stack, self.given = [], []
         self.run, self.depth, self.counting, self.weight = None, 0, False, 1
         self.loops, self.loop_floor, self.checkpointed = [], 0, None
         self.modules = []
@@ -236,6 +240,7 @@ class Runs(Truths):
             self.steps,
             self.budget,
             self.stack,
+            self.given,
             self.run,
             self.depth,
             self.counting,
