@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -351,9 +352,15 @@ class _Pool:
         return self._pool.imap_unordered(function, sorted(files, key=self._size, reverse=True), chunksize=1)
 
     def map_by_folder(self, function, files: Sequence[str]):  # type: ignore[no-untyped-def]
-        """Neighbours together: what files of one folder import is mostly the same, and every process runs it."""
-        slices = max(1, min(_SLICE, len(files) // (4 * self._jobs)))
-        return self._pool.imap_unordered(function, sorted(files), chunksize=slices)
+        """Neighbours together: what files of one folder import is mostly the same, and every process runs it.
+
+        Of these slices the largest come first; one that is not full comes last, so that the others stay slices.
+        """
+        length = max(1, min(_SLICE, len(files) // (4 * self._jobs)))
+        inline = sorted(files)
+        slices = [inline[at : at + length] for at in range(0, len(inline), length)]
+        slices.sort(key=lambda one: (len(one), sum(map(self._size, one))), reverse=True)
+        return self._pool.imap_unordered(function, chain.from_iterable(slices), chunksize=length)
 
     def _size(self, file: str) -> int:
         try:

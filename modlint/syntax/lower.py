@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from modlint.syntax import ir
+from modlint.syntax.kept import unless_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -319,7 +320,7 @@ class Lowerer:
 
     def assign(self, node: cst.Assign) -> ir.Stmt:
         value = self.expr(node.value)
-        return ir.Assign(tuple(self.expr(t.target) for t in node.targets), value)
+        return unless_kept(ir.Assign(tuple(self.expr(t.target) for t in node.targets), value))
 
     def aug_assign(self, node: cst.AugAssign) -> ir.Stmt:
         n = self.number(node)
