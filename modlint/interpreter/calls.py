@@ -142,6 +142,9 @@ def call_function(m: Interpreter, func: FuncV, args: CallArgs) -> Value:
         return result[0]
     if func.cached is not None:
         return remembered(m, func.cached, args, partial(_activate, m, func, args))
+    if plain.boundable(m, func, args):
+        found = plain.within_bounds(m, partial(_activate, m, func, args))
+        return found[0] if found else unknown_call(m, m.unknown("gave up: too many paths"), args)
     return _activate(m, func, args)
 
 

@@ -50,6 +50,8 @@ class Conditions:
 
     def __init__(self) -> None:
         self.against = False  # whether a single path is one on which the newest literals do not hold
+        self.most = MOST_NODES  # nodes that may be made, lower while something runs that is not worth as many
+        self.spared = 0  # nodes that were made for what was then left undone
         self._nodes: dict[tuple[int, Cond, Cond], Cond] = {}
         self._and: dict[tuple[Cond, Cond], Cond] = {}
         self._or: dict[tuple[Cond, Cond], Cond] = {}
@@ -60,6 +62,7 @@ class Conditions:
 
     def clear(self) -> None:
         """Forget everything made so far."""
+        self.most, self.spared = MOST_NODES, 0
         self._nodes.clear()
         self._and.clear()
         self._or.clear()
@@ -74,15 +77,20 @@ class Conditions:
         key = (var, high, low)
         found = self._nodes.get(key)
         if found is None:
-            if len(self._nodes) > MOST_NODES:
+            if len(self._nodes) > self.most:
                 raise TooManyPaths
             found = self._nodes[key] = Cond(var, high, low)
         return found
 
     @property
+    def made(self) -> int:
+        """How many nodes were made."""
+        return len(self._nodes)
+
+    @property
     def crowded(self) -> bool:
         """Whether there are so many conditions that following every path costs too much."""
-        return len(self._nodes) > MANY_NODES
+        return len(self._nodes) - self.spared > MANY_NODES
 
     def one_path(self, one: Cond) -> Cond:
         """A single path of a condition, one on which the newest literals hold (or, `against` that, do not)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modlint.interpreter import torch_models
+from modlint.interpreter.machine import GiveUp
 from modlint.interpreter.methods import DRAWING_METHODS
 from modlint.interpreter.values import (
     INPUT,
@@ -26,20 +27,54 @@ from modlint.interpreter.values import (
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.values import CallArgs, PyModule
 
 
+_MOST_CONDITIONS = 1_000  # that one call of a function of data alone may make
+
+
 def skippable(m: Interpreter, func: FuncV, args: CallArgs) -> bool:
     """Whether a call in forward gives data and does nothing else that counts."""
-    if m.run is None or func.closure is not None or func.owner is not None or func.generator:
+    if m.run is None or not _stands_alone(func):
         return False
     values = (*args.args, *args.kwargs.values())
     if not only_data(values) or not any(m.taint_of(v) & INPUT for v in values):
         return False
     return is_plain(m, func)
+
+
+def boundable(m: Interpreter, func: FuncV, args: CallArgs) -> bool:
+    """Whether a call does nothing that counts, so that it may be left undone."""
+    return _stands_alone(func) and only_data((*args.args, *args.kwargs.values())) and is_plain(m, func)
+
+
+def within_bounds(m: Interpreter, run: Callable[[], Value]) -> tuple[Value] | None:
+    """What a function of data alone gives, in a tuple; None, and nothing is done, where it branches too much for that.
+
+    What reads and sorts names and settings may have more paths than the model that it is asked for.
+    """
+    conds, outer, made = m.conds, m.conds.most, m.conds.made
+    mark, waiting, before, updated = len(m.journal), len(m.pending), m.pc, m.updated
+    conds.most = min(outer, made + _MOST_CONDITIONS)
+    try:
+        return (run(),)
+    except GiveUp:
+        if conds.made <= conds.most or conds.most == outer:
+            raise
+        del m.pending[waiting:]
+        m.undo(mark)
+        m.pc, m.updated = before, updated
+        conds.spared += conds.made - made
+        return None
+    finally:
+        conds.most = outer
+
+
+def _stands_alone(func: FuncV) -> bool:
+    return func.closure is None and func.owner is None and not func.generator
 
 
 def only_data(values: Iterable[Value]) -> bool:
