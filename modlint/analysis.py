@@ -21,7 +21,7 @@ from modlint.sources import Mentions, Setup, Sources
 from modlint.syntax.lookups import RecordingTree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from modlint.catalogue import Catalogue
     from modlint.graph import Place, UseGraph
@@ -354,19 +354,26 @@ class _Pool:
     def map_by_folder(self, function, files: Sequence[str]):  # type: ignore[no-untyped-def]
         """Neighbours together: what files of one folder import is mostly the same, and every process runs it.
 
-        Of these slices the largest come first; one that is not full comes last, so that the others stay slices.
+        The slices become shorter towards the end, so that the processes come to it together. A package's own file,
+        which imports the others, stays before them: after them it would run again what was let go.
         """
-        length = max(1, min(_SLICE, len(files) // (4 * self._jobs)))
-        inline = sorted(files)
-        slices = [inline[at : at + length] for at in range(0, len(inline), length)]
-        slices.sort(key=lambda one: (len(one), sum(map(self._size, one))), reverse=True)
-        return self._pool.imap_unordered(function, chain.from_iterable(slices), chunksize=length)
+        rest, slices = sorted(files), []
+        while rest:
+            length = max(1, min(_SLICE, len(rest) // (4 * self._jobs)))
+            slices.append((function, rest[:length]))
+            rest = rest[length:]
+        return chain.from_iterable(self._pool.imap_unordered(_each, slices))
 
     def _size(self, file: str) -> int:
         try:
             return os.path.getsize(self._sources.path(file))
         except OSError:
             return 0
+
+
+def _each(task: tuple[Callable[[str], object], list[str]]) -> list[object]:
+    function, files = task
+    return [function(file) for file in files]
 
 
 def _prepare(file: str) -> object:
