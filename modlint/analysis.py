@@ -100,6 +100,8 @@ class Analyst:
             options.search_path,
             self._mentioning,
             sources.exists,
+            sources.setup.root,
+            sources.above(),
             gap=None if stays else sources.gap,
         )
         self._analysis: Analysis | None = None

@@ -275,12 +275,22 @@ def _is_above(folder: str, start: str) -> bool:
 
 
 def _root(start: str) -> str:
-    """The folder that names the project where no section does: one with a mark of a project, else where we stand."""
+    """The folder that names the project where no section does: one with a mark of a project, else where we stand.
+
+    Never inside of a package: what it imports by its own name is found from above it.
+    """
     for folder in upwards(start):
         if is_project(folder):
             return folder
     here = os.getcwd()
-    return here if os.path.commonpath([here, start]) == here else start
+    return above_package(here if os.path.commonpath([here, start]) == here else start)
+
+
+def above_package(folder: str) -> str:
+    """The folder above the outermost package that a folder is in; the folder itself where it is in none."""
+    while os.path.isfile(os.path.join(folder, "__init__.py")) and os.path.dirname(folder) != folder:
+        folder = os.path.dirname(folder)
+    return folder
 
 
 def _parsed(file: str, required: bool = False) -> Config | None:

@@ -305,5 +305,12 @@ def watched(
     marks = (os.path.join(folder, ".git") for folder in above)  # one that comes tells the root; inside it all moves
     configured += [mark for mark in marks if not os.path.exists(mark)]
     configured += [*config.states, *config.search_path]
-    vain = {sources.path(folder) for result in results for folder, _ in result.absent}
+    vain = {path for result in results for absent in result.absent for path in _vain(sources, *absent)}
     return tuple(sorted({*found.files, *around.files, *found.watched, *around.watched, *read, *vain, *configured}))
+
+
+def _vain(sources: Sources, folder: str, names: frozenset[str]) -> list[str]:
+    """What tells whether names that a folder lacks have come: the folder, or, outside of the project, the paths."""
+    if not os.path.isabs(folder):
+        return [sources.path(folder)]
+    return [os.path.join(folder, name + ending) for name in names for ending in ("", ".py")]

@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from modlint.cache import Cache, is_settled, loads, signatures_of
+from modlint.config import above_package, is_project, upwards
 from modlint.errors import ModlintError
 from modlint.syntax.notebooks import Notebook, read_notebook
 from modlint.syntax.text import lines_of, with_line_feeds
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     MentionState = tuple[dict[str, list[str]], dict[str, bytes | None]]
 
+_CLIMB = 2  # folders above the root of no project in which imports are looked for
 _REPRESENTATION = "representation"
 _MENTIONS = "calls"
 _SEEN = "seen"
@@ -79,6 +81,13 @@ class Sources:
     def expect_edits(self) -> None:
         """Keep what unsaved texts were parsed to, for what an edit leaves as it is. Call `reread` after each edit."""
         self._edited = {}
+
+    def above(self) -> tuple[str, ...]:
+        """Folders above the root that may stand on `sys.path`: around its package, and, in no project, a few more."""
+        root = self.setup.root
+        outside = above_package(root)
+        folders = upwards(outside)[0 if outside != root else 1 :]
+        return tuple(folders[: 1 if outside != root else 0] if is_project(root) else folders[:_CLIMB])
 
     def path(self, name: str) -> str:
         """The absolute path of a name."""

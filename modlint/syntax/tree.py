@@ -27,9 +27,16 @@ class SourceTree:
         search_path: Sequence[str] = (),
         callers: Callable[[str], Iterable[str]] | None = None,
         is_file: Callable[[str], bool] = os.path.isfile,
+        root: str = "",
+        above: Sequence[str] = (),
     ) -> None:
+        """Paths are relative to the folder `root`, if that is given, and absolute outside of it.
+
+        The folders `above` it are tried after those in it.
+        """
         self._load = load
-        self._search_path = tuple(search_path)
+        self._root = root
+        self._search_path = (*above, *search_path)
         self._callers = callers
         self._exists = is_file
         self._files: dict[str, FileIR | None] = {}
@@ -87,11 +94,19 @@ class SourceTree:
         return [*roots, *self._search_path]
 
     def _module_at(self, base: str) -> str | None:
-        base = os.path.normpath(base)
+        base = self._named(os.path.normpath(base))
         for candidate in (os.path.join(base, "__init__.py"), base + ".py"):
             if self._is_file(candidate):
                 return candidate
         return None
+
+    def _named(self, path: str) -> str:
+        """The one name of a path: relative to the root inside of it, absolute outside."""
+        if not self._root or not (os.path.isabs(path) or path.startswith("..")):
+            return path
+        full = os.path.normpath(os.path.join(self._root, path))
+        inside = full.startswith(self._root.rstrip(os.sep) + os.sep)
+        return os.path.relpath(full, self._root).replace(os.sep, "/") if inside else full
 
     def _is_file(self, path: str) -> bool:
         if path not in self._isfile:
