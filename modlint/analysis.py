@@ -261,7 +261,7 @@ def rare_collections() -> Iterator[None]:
     """Collect garbage rarely: trees and representations are large and hold no cycles. Saves a fifth of the time."""
     before = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(20_000, 50, 1000)
+    gc.set_threshold(20_000, 8, 1000)
     try:
         yield
     finally:
