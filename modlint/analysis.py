@@ -275,12 +275,24 @@ def prepare_all(sources: Sources, files: Sequence[str], jobs: int) -> None:
         with rare_collections():
             for file in files:
                 sources.prepare(file)
+        if len(files) >= _SMALL:
+            _trim()
         return
     with _Pool(jobs, sources) as pool:
         for rows, unreadable, blob in pool.map(_prepare, files):
             sources.take(rows)
             sources.unreadable.update(unreadable)
             sources.blobs().update(blob)
+
+
+def _trim() -> None:
+    """Give the system back what trees took, where the C library keeps it in case: 70 MiB after timm."""
+    import ctypes
+
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):  # no glibc
+        return
 
 
 def analyse_all(
