@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, enums, kinds, parameter_lists, series, subclassed
+from modlint.interpreter import classes, enums, kinds, ordering, parameter_lists, series, subclassed
 from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.operators import binary, negate
 from modlint.interpreter.values import (
@@ -257,6 +257,9 @@ def _sum(m: Interpreter, args: CallArgs) -> Value:
 def _max_min(op: str) -> Callable[[Interpreter, CallArgs], Value]:
     def model(m: Interpreter, args: CallArgs) -> Value:
         items = args.args if len(args.args) > 1 else iterate(m, argument(args, 0, "", ()))
+        if args.kwargs.keys() & {"key", "default"}:
+            found = ordering.outermost(m, tuple(items), args, max if op == ">" else min)
+            return m.unknown("a maximum or minimum") if found is MISSING else found
         known = [m.concrete(item) for item in items]
         if known and all(isinstance(k, int | float) for k in known):
             return max(known) if op == ">" else min(known)

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from modlint.syntax import ir
+from modlint.syntax.suppressions import denies_sharing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ _WORDS = re.compile(
 def speaks(text: str) -> bool:
     """Whether a name speaks of sharing: `shared_head`, `tie_weights`, `shareConv`."""
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()
-    return _WORDS.search(snake) is not None
+    return _WORDS.search(snake) is not None and not denies_sharing(snake)
 
 
 def in_expression(node: object) -> str:

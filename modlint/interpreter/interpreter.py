@@ -315,6 +315,15 @@ class Interpreter(Placements):
         """`hasattr(base, name)`."""
         return states.has_attr(self, base, name)
 
+    def told_truth(self, value: Value) -> Value:
+        """What `__bool__`, or else `__len__`, of an object's class gives; MISSING where it has neither."""
+        if isinstance(value, Obj | ModuleObj):
+            for name in ("__bool__", "__len__"):
+                user = classes.find_any(value.cls, name)
+                if isinstance(user, FuncV):
+                    return self.call(BoundV(user, value), CallArgs((), {}, None))
+        return MISSING
+
     def call_operator(self, op: str, left: Value, right: Value, site: Site | None) -> Value:
         """A user's `__add__` and the like; MISSING when there is none."""
         name = {"+": "__add__", "*": "__mul__", "@": "__matmul__", "|": "__or__", ">>": "__rshift__"}.get(op)

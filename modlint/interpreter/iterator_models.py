@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import calls
+from modlint.interpreter import calls, ordering
 from modlint.interpreter.builtin_models import argument
 from modlint.interpreter.iteration import ENDLESS, advance, drain, iterate
 from modlint.interpreter.machine import Dead
 from modlint.interpreter.truth import TRIPS
-from modlint.interpreter.values import MISSING, CallArgs, Delayed, ExtV, IterObj, ModuleObj, Obj, Sym, Value, is_const
+from modlint.interpreter.values import MISSING, CallArgs, Delayed, ExtV, IterObj, ModuleObj, Obj, Sym, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,10 +85,7 @@ def _reversed(m: Interpreter, args: CallArgs) -> Value:
 
 def _sorted(m: Interpreter, args: CallArgs) -> Value:
     items = iterate(m, argument(args, 0))
-    if all(is_const(item) for item in items) and "key" not in args.kwargs:
-        with suppress(TypeError):
-            items = tuple(sorted(items, reverse=args.kwargs.get("reverse") is True))
-    return m.new_list(items)
+    return m.new_list(ordering.in_order(m, items, args) or items)
 
 
 def _map(m: Interpreter, args: CallArgs) -> Value:

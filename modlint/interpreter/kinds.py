@@ -43,6 +43,7 @@ _ABSTRACT: dict[str, type] = {
 }
 _ABSTRACT_ROOMS = ("collections.", "typing.", "numbers.")
 _DATA = frozenset({*_PYTHON, "builtins.list", "builtins.tuple", "builtins.dict", "builtins.set", "builtins.frozenset"})
+_NONE = frozenset({"types.NoneType"})
 _CALLABLE = frozenset({"typing.Callable", "collections.abc.Callable", "collections.Callable"})
 _OF_FUNCTION = _CALLABLE | {"types.FunctionType", "types.LambdaType"}
 _OF_METHOD = _CALLABLE | {"types.MethodType"}
@@ -97,6 +98,21 @@ def is_instance(m: Interpreter, value: Value, cls: Value) -> Value:
     return False if isinstance(cls, ClassV) or is_const(value) else m.unknown("isinstance of a value not modelled")
 
 
+def is_class_like(m: Interpreter, value: Value) -> bool:
+    """Whether a value can stand in `int | Norm | None`: a class, a union of classes, or None."""
+    if type(value) is tuple:
+        return bool(value) and all(is_class_like(m, one) for one in value)
+    if isinstance(value, ExtV):
+        return value.dotted in _DATA or value.dotted in _NONE or m.entry(value.dotted) is not None
+    return value is None or isinstance(value, ClassV)
+
+
+def union(left: Value, right: Value) -> tuple[Value, ...]:
+    """`left | right` of classes, as the tuple that `isinstance` takes for it."""
+    parts = (*(left if type(left) is tuple else (left,)), *(right if type(right) is tuple else (right,)))
+    return tuple(ExtV("types.NoneType") if part is None else part for part in parts)
+
+
 def is_subclass(m: Interpreter, cls: Value, other: Value) -> Value:
     """`issubclass` of one class and another, or a tuple of classes."""
     if type(other) is tuple:
@@ -126,7 +142,7 @@ def _canonical(m: Interpreter, cls: ExtV) -> str:
 def _constant_is(value: Value, dotted: str) -> bool:
     if dotted in _PYTHON:
         return isinstance(value, _PYTHON[dotted])
-    if dotted in {"types.NoneType", "builtins.object"}:
+    if dotted in _NONE or dotted == "builtins.object":
         return value is None or dotted == "builtins.object"
     abstract = _ABSTRACT.get(dotted.rpartition(".")[2])
     return abstract is not None and dotted.startswith(_ABSTRACT_ROOMS) and isinstance(value, abstract)

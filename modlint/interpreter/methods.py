@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import tracking, views
+from modlint.interpreter import ordering, tracking, views
 from modlint.interpreter.iteration import advance, iterate
 from modlint.interpreter.machine import Dead
+from modlint.interpreter.operators import compare
 from modlint.interpreter.values import (
     MISSING,
     RNG,
@@ -231,7 +232,7 @@ def _remove(m: Interpreter, lst: ListObj, args: CallArgs, name: str) -> Value:
     value = _argument(args, 0)
 
     def drop(items: list[Value]) -> None:
-        index = next((i for i, item in enumerate(items) if item is value or item == value), None)
+        index = next((i for i, item in enumerate(items) if compare(m, "==", item, value) is True), None)
         if index is not None:
             del items[index]
 
@@ -247,6 +248,14 @@ def _clear(m: Interpreter, lst: ListObj, args: CallArgs, name: str) -> Value:
 
 def _reverse(m: Interpreter, lst: ListObj, args: CallArgs, name: str) -> Value:
     _change(m, lst, lambda items: items.reverse())
+    return None
+
+
+def _sort(m: Interpreter, lst: ListObj, args: CallArgs, name: str) -> Value:
+    def sort(items: list[Value]) -> None:
+        items[:] = ordering.in_order(m, tuple(items), args) or items
+
+    _change(m, lst, sort)
     return None
 
 
@@ -389,6 +398,7 @@ _LIST: dict[str, Callable[..., Value]] = {
     "discard": _remove,
     "clear": _clear,
     "reverse": _reverse,
+    "sort": _sort,
     "copy": _copy,
     "index": _index,
     "count": _index,

@@ -216,6 +216,19 @@ def _get_submodule(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) ->
     return found
 
 
+def _set_submodule(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    path, value = argument(args, 0, "target"), argument(args, 1, "module")
+    if not isinstance(path, str):
+        m.note("gave up: submodule by an unknown path")
+        return None
+    above, _, last = path.rpartition(".")
+    owner = _get_submodule(m, obj, CallArgs((above,), {}), name)
+    if isinstance(owner, ModuleObj):
+        place = args.places[1] if len(args.places) > 1 else args.named_places.get("module")
+        register(m, owner, last, value, place)
+    return None
+
+
 def _data(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
     return m.data()
 
@@ -252,6 +265,7 @@ _MODULE: dict[str, Callable[..., Value]] = {
     "apply": _apply,
     "requires_grad_": _requires_grad,
     "get_submodule": _get_submodule,
+    "set_submodule": _set_submodule,
     "state_dict": _data,
     "load_state_dict": _data,
     "__setattr__": _setattr,

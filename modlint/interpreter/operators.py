@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modlint.interpreter import enums, subclassed, views
+from modlint.interpreter import enums, equality, kinds, subclassed, views
 from modlint.interpreter.constants import arithmetic
 from modlint.interpreter.machine import ALTERNATIVES
 from modlint.interpreter.values import (
@@ -49,6 +49,8 @@ def _binary(m: Interpreter, op: str, left: Value, right: Value, site: Site | Non
                 return _repeated(m, sequence, count, site)
     if op == "|" and isinstance(left, DictObj) and isinstance(right, DictObj):
         return m.new_dict({**m.dict_items(left), **m.dict_items(right)}, left.open or right.open)
+    if op == "|" and kinds.is_class_like(m, left) and kinds.is_class_like(m, right):
+        return kinds.union(left, right)
     symbolic = (type(left) is Sym or type(right) is Sym) and _plain(left) and _plain(right)
     if symbolic and not m.taint_of(left) and not m.taint_of(right):
         return m.symbol(op, left, right)
@@ -126,7 +128,8 @@ def negate(m: Interpreter, value: Value) -> Value:
         return m.lift(value, lambda v: negate(m, v))
     if type(value) is Tensor:
         return m.symbol("not", m.content(value))
-    size = m.size(value)
+    told = m.told_truth(value)
+    size = m.size(value) if told is MISSING else told
     return False if size is None else negate(m, size)
 
 
@@ -167,18 +170,9 @@ def _equal(m: Interpreter, left: Value, right: Value) -> Value:
         return m.symbol("same", left, right)
     if left is right or left == right:
         return True
-    if type(left) is tuple and type(right) is tuple and len(left) == len(right):
-        return _all_equal(m, left, right)
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         return False if left is None or right is None else m.symbol("same", left, right)
-    return False
-
-
-def _all_equal(m: Interpreter, left: tuple[Value, ...], right: tuple[Value, ...]) -> Value:
-    answers = [compare(m, "==", a, b) for a, b in zip(left, right, strict=True)]
-    if any(answer is False for answer in answers):
-        return False
-    return True if all(answer is True for answer in answers) else m.unknown("an equality of tuples")
+    return equality.equal(m, left, right, compare)
 
 
 def _contains(m: Interpreter, item: Value, container: Value) -> Value:
@@ -191,7 +185,7 @@ def _contains(m: Interpreter, item: Value, container: Value) -> Value:
             present = entries[key]
             return True if type(present) is not Choice else m.lift_present(present)
         return m.symbol("in", item, container) if container.open or type(item) is Sym else False
-    if isinstance(container, ModuleObj):
+    if isinstance(container, ModuleObj) and (isinstance(item, str) or not _sequential(container)):
         return item in container.mods if isinstance(item, str) else m.symbol("in", item, container)
     if (held := subclassed.behind(m, container, "__contains__")) is not MISSING:
         return _contains(m, item, held)

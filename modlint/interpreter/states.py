@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from modlint.catalogue import UNKNOWN
 from modlint.catalogue.entries import Holds, join
 from modlint.graph import State, StateClass, Trait
 from modlint.interpreter import classes
+from modlint.interpreter.conditions import ALWAYS
 from modlint.interpreter.values import (
     MISSING,
+    Choice,
     ClassV,
     FuncV,
     ModuleObj,
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 _PARAMETERS = frozenset({"weight", "bias", "in_proj_weight", "in_proj_bias", "weight_v", "weight_g", "weight_orig"})
 _BUFFERS = frozenset({"running_mean", "running_var", "num_batches_tracked"})
+_CONVOLUTIONS = re.compile(r"torch\.nn\.(?:Lazy)?Conv(?:Transpose)?([123])d$")
+_BY_SIDE = frozenset({"kernel_size", "stride", "padding", "dilation", "output_padding"})
 _WRITES = frozenset({Trait.WRITES_TRAIN, Trait.WRITES_EVAL})
 
 
@@ -147,13 +152,26 @@ def library_attr(m: Interpreter, obj: ModuleObj, name: str) -> Value:
         state = _classified(m, obj)
         if state.certain and Trait.LEARNABLE not in state.traits:
             return None if {"affine", "elementwise_affine"} & obj.bound.keys() else MISSING
-        tensor = Tensor(m.fresh(), "parameter", obj, name)
-        obj.tensors[name] = tensor
-        return tensor
+        obj.tensors[name] = made = _if_asked_for(m, obj, name, Tensor(m.fresh(), "parameter", obj, name))
+        return made
     if name in obj.bound:
         value = obj.bound[name]
-        return value if is_const(value) else m.symbol("attr-of", id(obj), name)
+        if not is_const(value):
+            return m.symbol("attr-of", id(obj), name)
+        sides = _CONVOLUTIONS.match(obj.entry.type)
+        return (value,) * int(sides[1]) if sides and name in _BY_SIDE and isinstance(value, int) else value
     return MISSING
+
+
+def _if_asked_for(m: Interpreter, obj: ModuleObj, name: str, tensor: Tensor) -> Value:
+    """A parameter that an argument of its name may leave out: `nn.Linear(3, 4, bias=False)` has None for it."""
+    asked = obj.bound.get(name, True)
+    if not isinstance(asked, bool | Sym | Choice):
+        return tensor
+    true, false = m.truth(asked)
+    if true is ALWAYS or false is ALWAYS:
+        return tensor if true is ALWAYS else None
+    return Choice(((true, tensor), (false, None)))
 
 
 def has_attr(m: Interpreter, base: Value, name: str) -> Value:

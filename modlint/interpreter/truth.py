@@ -120,10 +120,16 @@ class Truths(State):
             return self._truth_of_choice(value)
         if type(value) is Tensor:
             return self._truth_of_symbol(self.content(value))
-        size = self.size(value)
+        size = self.told_truth(value)
+        if size is MISSING:
+            size = self.size(value)
         if size is None:
             return ALWAYS, NEVER
         return self.truth(size)
+
+    def told_truth(self, value: Value) -> Value:
+        """What the class of an object says of its truth: nothing, as far as is known here."""
+        return MISSING
 
     def content(self, tensor: Tensor) -> Sym:
         """What a registered tensor holds now: another value after every write in forward."""
@@ -144,8 +150,9 @@ class Truths(State):
             if isinstance(value, DictObj) and value.open and not items:
                 return self.symbol("len", self.unknown("an open dict"))
             return self.lift(items, lambda v: len(v) if type(v) in (tuple, dict) else self.symbol("len", v))
-        if isinstance(value, ModuleObj) and value.entry is not None and value.entry.container and value.mods:
-            return len(value.mods)
+        if isinstance(value, ModuleObj) and value.entry is not None and value.entry.container:
+            unknown = not value.mods and self.live(value.facts.get("unknown-children", False))
+            return self.symbol("len", value) if unknown else len(value.mods)
         return None
 
     def _truth_of_choice(self, value: Choice) -> tuple[Cond, Cond]:

@@ -26,6 +26,10 @@ _OF_SHARING = re.compile(
     r"|same (weight|parameter|layer|module|instance)s?)\b",
     re.IGNORECASE,
 )
+_DENIED = re.compile(
+    r"((^|[^a-z])(not|non|no|never|dont|without)|n't)[^a-z]+((be|the|any|weights?|parameters?|params?)[^a-z]+)*"
+    r"(shar(e|es|ed|ing)|tied?|ties|tying|re-?us(e|es|ed|ing))([^a-z]|$)"
+)
 _CODE = re.compile(r"ML\d+")
 _SKIPPED = frozenset(
     {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.COMMENT, tokenize.ENCODING}
@@ -74,7 +78,12 @@ def might_have_directives(data: bytes) -> bool:
 
 def speaks_of_sharing(line: str) -> bool:
     """Whether the comment on a line of source speaks of sharing."""
-    return "#" in line and _OF_SHARING.search(line) is not None
+    return "#" in line and _OF_SHARING.search(line) is not None and not denies_sharing(line.lower())
+
+
+def denies_sharing(text: str) -> bool:
+    """Whether a name or a comment, in lower case, says that something is not shared."""
+    return _DENIED.search(text) is not None
 
 
 def directives(data: bytes) -> tuple[Directive, ...]:
