@@ -224,14 +224,16 @@ def _slots(m: Interpreter, root: ModuleObj) -> list[_Held]:
 def _difference(first: _Chain, chain: _Chain) -> Site | None:
     """The outermost expression that put an instance elsewhere than it was put first.
 
-    Where a whole list is handed over, nothing puts its items anew: then what put their containers elsewhere.
+    Items of a list that is handed over whole keep their place: then it is what put their containers elsewhere.
     """
     sites = chain[0]
     for index, site in enumerate(sites):
         if index >= len(first[0]) or first[0][index] != site:
             return site
+    if not sites or sites is not first[0]:
+        return sites[-1] if sites else None
     known = {site for one in first for site in one}
-    return next((site for one in chain[1:] for site in one if site not in known), sites[-1] if sites else None)
+    return next((site for one in chain[1:] for site in one if site not in known), sites[-1])
 
 
 def _held(m: Interpreter, obj: ModuleObj) -> Iterator[tuple[str, ModuleObj, bool]]:
