@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modlint.interpreter import classes, enums, methods, scope, series, subclassed, views
+from modlint.interpreter import classes, descriptors, enums, methods, scope, series, subclassed, views
 from modlint.interpreter.values import (
     MISSING,
     PLAIN,
@@ -149,6 +149,8 @@ def _bind(m: Interpreter, value: Value, receiver: Value, site: Site | None, name
         return BoundV(value, receiver)
     if isinstance(value, Descriptor):
         return _through_descriptor(m, value, receiver, site, name)
+    if (given := descriptors.read(m, value, receiver, getattr(receiver, "cls", None), site)) is not MISSING:
+        return given
     if isinstance(receiver, ModuleObj):
         m.mark(value, "class-attribute", name)
     return value
@@ -210,6 +212,8 @@ def class_attr(m: Interpreter, cls: ClassV, name: str, site: Site | None) -> Val
         return m.symbol("attr-of", id(cls), name)
     if isinstance(value, Descriptor) and value.kind in {"staticmethod", "classmethod"}:
         return value.func if value.kind == "staticmethod" else BoundV(value.func, cls)
+    if (given := descriptors.read(m, value, None, cls, site)) is not MISSING:
+        return given
     if cls.is_module:
         m.mark(value, "class-attribute", name)
     return value
@@ -261,13 +265,13 @@ def _set(m: Interpreter, base: Value, name: str, value: Value, place: Placement 
             if update and m.run is not None:
                 value = m.data(m.taint_of(value) | STATE, m.src_of(value))
             m.call(BoundV(setter.setter, base), CallArgs((value,), {}, None))
-        else:
+        elif not descriptors.write(m, base, name, value):
             m.set_module_attr(base, name, value, place, update)
     elif isinstance(base, Obj | ClassV):
         setter = classes.find_any(getattr(base, "cls", None), name)
         if isinstance(setter, Descriptor) and setter.setter is not None:
             m.call(BoundV(setter.setter, base), CallArgs((value,), {}, None))
-        else:
+        elif not descriptors.write(m, base, name, value):
             m.set(base.cells, name, value)
             if isinstance(base, Obj) and base.owner is not None:
                 m.wrote_into(base, m.taint_of(value), f".{name}", update)

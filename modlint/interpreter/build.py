@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from modlint.interpreter.interpreter import Interpreter
     from modlint.interpreter.tracking import RawUse
 
+    _Chain = tuple[tuple[Site, ...], ...]  # what put an instance into a slot, then the same of what is around it
     _Held = tuple[str, ModuleObj, Site | None, bool]  # path, instance, what put it there, whether that repeats it
 
 MOST_SLOTS = 4096
@@ -198,10 +199,10 @@ def _slot_path(use: RawUse, paths: dict[int, list[Slot]], root: ModuleObj) -> st
 def _slots(m: Interpreter, root: ModuleObj) -> list[_Held]:
     """Every path at which a module is registered, or kept in a plain list or dict, below the root."""
     found: list[_Held] = []
-    seen: dict[int, tuple[Site, ...]] = {}
-    stack: list[tuple[str, ModuleObj, tuple[int, ...]]] = [("", root, (root.id,))]
+    seen: dict[int, _Chain] = {}
+    stack: list[tuple[str, ModuleObj, tuple[int, ...], _Chain]] = [("", root, (root.id,), ())]
     while stack and len(found) < MOST_SLOTS:
-        prefix, obj, above = stack.pop(0)
+        prefix, obj, above, outside = stack.pop(0)
         for name, child, kept in _held(m, obj):
             if child.id in above:
                 continue
@@ -211,20 +212,28 @@ def _slots(m: Interpreter, root: ModuleObj) -> list[_Held]:
             placement = m.listed.get(child.id) if kept else obj.places.get(name)
             sites = next((p.sites for p in m.possible(placement) if isinstance(p, Placement)), ())
             first = child.id not in seen
-            place = _difference(seen.setdefault(child.id, sites), sites)
+            chain = (sites, *outside)
+            place = _difference(seen.setdefault(child.id, chain), chain)
             repeat = None if first else m.repeats.get(child.id)
             found.append((path, child, repeat or place, repeat is not None))
             if first:
-                stack.append((path, child, (*above, child.id)))
+                stack.append((path, child, (*above, child.id), chain))
     return found
 
 
-def _difference(first: tuple[Site, ...], sites: tuple[Site, ...]) -> Site | None:
-    """The outermost expression that put an instance elsewhere than it was put first."""
+def _difference(first: _Chain, chain: _Chain) -> Site | None:
+    """The outermost expression that put an instance elsewhere than it was put first.
+
+    Items of a list that is handed over whole keep their place: then it is what put their containers elsewhere.
+    """
+    sites = chain[0]
     for index, site in enumerate(sites):
-        if index >= len(first) or first[index] != site:
+        if index >= len(first[0]) or first[0][index] != site:
             return site
-    return sites[-1] if sites else None
+    if not sites or sites is not first[0]:
+        return sites[-1] if sites else None
+    known = {site for one in first for site in one}
+    return next((site for one in chain[1:] for site in one if site not in known), sites[-1])
 
 
 def _held(m: Interpreter, obj: ModuleObj) -> Iterator[tuple[str, ModuleObj, bool]]:

@@ -21,6 +21,7 @@ _MODULE_ENDINGS = ("Module", "PreTrainedModel", "LightningModule")
 
 def define(m: Interpreter, node: ir.ClassDef, frame: Frame, execute: Callable[..., bool]) -> ClassV:
     """Run a class body and return the class."""
+    from modlint.interpreter.descriptors import tell_names
     from modlint.interpreter.expressions import evaluate
 
     bases = tuple(
@@ -36,6 +37,7 @@ def define(m: Interpreter, node: ir.ClassDef, frame: Frame, execute: Callable[..
     body = Frame(m.fresh(), "class", frame.module, cls.qualname, frame, cls.cells, cls)
     execute(m, node.body, body)
     enums.complete(m, cls)
+    tell_names(m, cls)
     begin = find_any(cls.meta, "__init__")
     if isinstance(begin, FuncV):
         m.call(begin, CallArgs((cls, cls.name, bases, m.new_dict({})), {}))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _WORDS = re.compile(
     r"(^|[^a-z])(shared?|sharing|tied?|ties|tying|reused?|siamese|common|recurrent|universal)([^a-z]|$)"
 )
+_HANDS_ON = frozenset({"enumerate", "iter", "list", "next", "reversed", "tuple"})  # the same items again
 
 
 @cache
@@ -38,6 +39,23 @@ def in_expression(node: object) -> str:
             if found:
                 return found
     return ""
+
+
+def of_holder(source: object) -> str:
+    """What speaks of sharing in the name of the container that `shared`, `shared[i]` or `enumerate(shared)` reads."""
+    while True:
+        if isinstance(source, ir.Name):
+            return f"the name {source.id!r}" if speaks(source.id) else ""
+        if isinstance(source, ir.Sub | ir.Starred):
+            source = source.value
+        elif isinstance(source, ir.Call) and len(source.args) == 1 and _hands_on(source.func):
+            source = source.args[0].value
+        else:
+            return ""
+
+
+def _hands_on(func: ir.Expr) -> bool:
+    return isinstance(func, ir.Name) and func.id in _HANDS_ON
 
 
 def names(node: object) -> Iterator[str]:

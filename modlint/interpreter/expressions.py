@@ -309,6 +309,7 @@ def _with_args(
         arg = e.args[index]
         value = evaluate(m, arg.value, frame)
         if not arg.star:
+            m.mean_items(value, arg.value)
             placed = type(value) is ModuleObj or type(value) is Choice
             place = m.place(value, arg.value, frame) if placed else NOWHERE
             if arg.keyword is None:
@@ -332,6 +333,7 @@ def _with_args(
             if not sure:
                 kwargs["*"] = value
             args.extend(items)
+            m.mean_items(items, arg.value)
             places.extend(m.list_placement(item) for item in items)
     slot = m.slot_read(e.func, frame) if m.counting else None
     return m.call(func, CallArgs(tuple(args), kwargs, m.site(frame, e.n), tuple(places), named, frame.qualname, slot))

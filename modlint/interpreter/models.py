@@ -100,10 +100,13 @@ class Analysis:
             for cls in found:
                 if cls not in called:
                     results += self._results(path, ("class", cls.id, False), partial(self._class, cls, False))
-            for function in roots.builders(m, module):
+            builders: list[FuncV | BoundV] = [*roots.builders(m, module), *roots.alternatives(m, module)]
+            for builder in builders:
+                function = builder.func if isinstance(builder, BoundV) else builder
                 if function.id in self._run:
                     continue
-                results += self._results(path, ("function", function.id, False), partial(self._function, function))
+                make = partial(self._function, builder, function.qualname)
+                results += self._results(path, ("function", function.id, False), make)
             results += self._results(path, ("file", 0, False), partial(self._top_level, module))
             for cls in called:
                 if cls.id not in self._run:
@@ -194,21 +197,21 @@ class Analysis:
     def _is_built(self, module: PyModule, cls: ClassV) -> bool:
         return cls.name in module.ir.calls or self._tree.called_elsewhere(cls.name, module.path)
 
-    def _function(self, function: FuncV) -> Iterator[ModelResult]:
+    def _function(self, builder: FuncV | BoundV, name: str) -> Iterator[ModelResult]:
         m = self._m
         m.begin(_FUNCTION_BUDGET)
-        self._attempt(lambda: m.call(function, CallArgs((), {})))
+        self._attempt(lambda: m.call(builder, CallArgs((), {})))
         found = roots.unheld(m, m.modules)
         for index in range(min(len(found), _MOST_ROOTS)):
             if index:
                 m.begin(_FUNCTION_BUDGET)
-                self._attempt(lambda: m.call(function, CallArgs((), {})))
+                self._attempt(lambda: m.call(builder, CallArgs((), {})))
                 again = roots.unheld(m, m.modules)
                 if index >= len(again):
                     break
-                yield self._forward(again[index], "forward", function.qualname, True)
+                yield self._forward(again[index], "forward", name, True)
             else:
-                yield self._forward(found[0], "forward", function.qualname, True)
+                yield self._forward(found[0], "forward", name, True)
 
     def _top_level(self, module: PyModule) -> Iterator[ModelResult]:
         m = self._m

@@ -268,6 +268,7 @@ _MODULE: dict[str, Callable[..., Value]] = {
     "set_submodule": _set_submodule,
     "state_dict": _data,
     "load_state_dict": _data,
+    "__getattr__": views.registered,
     "__setattr__": _setattr,
     **dict.fromkeys(("to", "cuda", "cpu", "half", "float", "double", "bfloat16", "type", "share_memory"), _same),
     "compile": _data,

@@ -31,7 +31,7 @@ class Placements(Runs):
         """
         if type(value) is not ModuleObj and type(value) is not Choice:
             return NOWHERE
-        self.mean(value)
+        self.mean(value, "" if self.run is not None else cues.of_holder(source))
         self._mean_what_is_handed_out(value, source, frame)
         number = _number(source)
         if number is None:
@@ -89,11 +89,21 @@ class Placements(Runs):
         elif frame.cues:
             frame.cues.pop(name, None)
 
-    def name_module(self, value: Value, name: str) -> None:
-        """A local variable names the module that it holds; the name, or what decides it, may say that it is shared."""
-        self.mean(value)
+    def name_module(self, value: Value, name: str, source: ir.Expr | None = None) -> None:
+        """A local variable names the module that it holds; the name, or what decides it, may say that it is shared.
+
+        So may the name of the container that it was taken out of.
+        """
+        self.mean(value, "" if source is None or self.run is not None else cues.of_holder(source))
         if isinstance(value, ModuleObj) and cues.speaks(name):
             self.meant_shared.setdefault(value.id, f"the name {name!r}")
+
+    def mean_items(self, held: Value, source: ir.Expr) -> None:
+        """The items of a list that is handed over whole are shared on purpose if its name says so."""
+        cue = cues.of_holder(source) if self.run is None else ""
+        items = self.live(held.cells["items"]) if cue and isinstance(held, ListObj) else held
+        for item in items if cue and type(items) is tuple else ():
+            self.mean(item, cue)
 
     def _place_again(self, value: Value, site: Site, frame: Frame, kind: str) -> None:
         for one in self.possible(value):
@@ -142,8 +152,8 @@ class Placements(Runs):
                 self.repeats.setdefault(one.id, site)
 
     def repeat_common(self, left: Value, right: Value, site: Site | None) -> None:
-        """A list is joined to one that holds the same instances over again."""
-        if type(left) is tuple and type(right) is tuple:
+        """A list is joined to one that holds the same instances over again. In forward, it fills no slots."""
+        if type(left) is tuple and type(right) is tuple and self.run is None:
             held = {item.id for item in left if isinstance(item, ModuleObj)}
             again = [item for item in right if isinstance(item, ModuleObj)]
             if len(again) > 1 and all(item.id in held for item in again):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modlint.interpreter import classes
 from modlint.interpreter.scope import attribute
-from modlint.interpreter.values import Choice, ClassV, ExtV, FuncV, ModuleObj, PyModule, Value
+from modlint.interpreter.values import BoundV, Choice, ClassV, Descriptor, ExtV, FuncV, ModuleObj, PyModule, Value
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
@@ -86,6 +86,19 @@ def builders(m: Interpreter, module: PyModule) -> list[FuncV]:
         if size[family] <= _OF_A_FAMILY:
             chosen.append(function)
     return chosen
+
+
+def alternatives(m: Interpreter, module: PyModule) -> list[BoundV]:
+    """The class methods of module classes that build a module: constructors under other names."""
+    found: dict[int, BoundV] = {}
+    for cls in classes_of(module):
+        for value in cls.cells.values() if cls.is_module else ():
+            function = value.func if isinstance(value, Descriptor) and value.kind == "classmethod" else None
+            if isinstance(function, FuncV) and function.module is module and function.params:
+                called = _calls(m, module, function)
+                if called is None or function.params[0].name in called:
+                    found.setdefault(function.id, BoundV(function, cls))
+    return list(found.values())
 
 
 def _calls(m: Interpreter, module: PyModule, func: FuncV) -> frozenset[str] | None:

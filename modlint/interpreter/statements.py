@@ -361,9 +361,12 @@ def _cases(m: Interpreter, cases: tuple[ir.Case, ...], subject: Value, frame: Fr
     if not cases:
         return True
     case, rest = cases[0], cases[1:]
-    true, false = matches(m, case.pattern, subject, frame)
+    bound: dict[str, Value] = {}
+    true, false = matches(m, case.pattern, subject, frame, bound)
 
     def chosen() -> bool:
+        for name, value in bound.items():
+            m.bind_name(frame, name, value)
         if case.guard is None:
             return execute(m, case.body, frame, loop)
         yes, no = m.truth(evaluate(m, case.guard, frame))

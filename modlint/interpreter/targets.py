@@ -23,7 +23,7 @@ def assign(
             m.bind_name(frame, target.id, value)
             holds = type(value) is ModuleObj or type(value) is Choice
             if holds:
-                m.name_module(value, target.id)
+                m.name_module(value, target.id, source)
             if source is not None and (holds or frame.places or frame.slots):
                 m.carry_place(frame, target.id, source)
                 m.carry_slot(frame, target.id, value, source)

@@ -36,11 +36,18 @@ def entries(m: Interpreter, view: View) -> dict[str, Value]:
 
 def view_item(m: Interpreter, view: View, index: Value) -> Value:
     """`view[index]`."""
+    if _is_view(view, index):
+        return view_of(view.obj, index)
     if not isinstance(index, str) or index not in (found := entries(m, view)):
         return m.unknown("gave up: no such key")
     if view.kind != "modules":
         m.read_attr(view.obj, index)
     return found[index]
+
+
+def _is_view(view: View, key: Value) -> bool:
+    """Whether `__dict__` has one of the other mappings under a key."""
+    return view.kind == "dict" and isinstance(key, str) and key in _KINDS and key != "__dict__"
 
 
 def set_view_item(
@@ -61,6 +68,16 @@ def delete_view_item(m: Interpreter, view: View, index: Value) -> None:
         m.set(view.cells(), index, MISSING)
 
 
+def registered(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Value:
+    """nn.Module.__getattr__: what the three mappings have under a name."""
+    key = argument(args, 0, "name")
+    for kind in ("parameter", "buffer", "modules"):
+        view = View(obj, kind)
+        if isinstance(key, str) and key in entries(m, view):
+            return view_item(m, view, key)
+    return m.unknown("gave up: nothing registered under that name")
+
+
 def _keys(m: Interpreter, view: View, args: CallArgs, name: str) -> Value:
     return tuple(entries(m, view))
 
@@ -75,7 +92,7 @@ def _items(m: Interpreter, view: View, args: CallArgs, name: str) -> Value:
 
 def _get(m: Interpreter, view: View, args: CallArgs, name: str) -> Value:
     key = argument(args, 0, "key")
-    if isinstance(key, str) and key not in entries(m, view):
+    if isinstance(key, str) and key not in entries(m, view) and not _is_view(view, key):
         return argument(args, 1, "default")
     return view_item(m, view, key)
 

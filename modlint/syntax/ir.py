@@ -277,16 +277,18 @@ class MatchOr(NamedTuple):
     patterns: tuple[Pattern, ...]
 
 
-class MatchOther(NamedTuple):
-    """A pattern whose outcome is not modelled; it binds `names` to unknown values."""
-
-    names: tuple[str, ...]
-
-
 class MatchItems(NamedTuple):
-    """A sequence pattern without a star."""
+    """A sequence pattern; the one at `star`, if any, takes all items that the others leave."""
 
     patterns: tuple[Pattern, ...]
+    star: int | None
+
+
+class MatchEntries(NamedTuple):
+    """A mapping pattern: patterns by key, and the name that takes the other entries."""
+
+    entries: tuple[tuple[Expr, Pattern], ...]
+    rest: str | None
 
 
 class MatchType(NamedTuple):
@@ -297,7 +299,7 @@ class MatchType(NamedTuple):
     named: tuple[tuple[str, Pattern], ...]
 
 
-Pattern: TypeAlias = MatchValue | MatchBind | MatchOr | MatchOther | MatchItems | MatchType
+Pattern: TypeAlias = MatchValue | MatchBind | MatchOr | MatchItems | MatchEntries | MatchType
 
 
 class FuncDef(NamedTuple):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from modlint.errors import LogicError
 from modlint.syntax import ir
 from modlint.syntax.kept import unless_kept
 
@@ -402,18 +403,25 @@ class Lowerer:
             case cst.MatchOr():
                 return ir.MatchOr(tuple(self.pattern(e.pattern) for e in node.patterns))
             case cst.MatchList() | cst.MatchTuple():
-                plain = [e.value for e in node.patterns if isinstance(e, cst.MatchSequenceElement)]
-                if len(plain) == len(node.patterns):
-                    return ir.MatchItems(tuple(self.pattern(e) for e in plain))
-                return ir.MatchOther(_captures(node))
+                stars = [i for i, e in enumerate(node.patterns) if isinstance(e, cst.MatchStar)]
+                parts = tuple(self._item_pattern(e) for e in node.patterns)
+                return ir.MatchItems(parts, stars[0] if stars else None)
             case cst.MatchClass():
                 positional = tuple(
                     self.pattern(e.value) for e in node.patterns if isinstance(e, cst.MatchSequenceElement)
                 )
                 named = tuple((e.key.value, self.pattern(e.pattern)) for e in node.kwds)
                 return ir.MatchType(self.expr(node.cls), positional, named)
+            case cst.MatchMapping():
+                entries = tuple((self.expr(e.key), self.pattern(e.pattern)) for e in node.elements)
+                return ir.MatchEntries(entries, node.rest.value if node.rest else None)
             case _:
-                return ir.MatchOther(_captures(node))
+                raise LogicError(f"a pattern of type {type(node).__name__}")
+
+    def _item_pattern(self, node: cst.MatchSequenceElement | cst.MatchStar) -> ir.Pattern:
+        if isinstance(node, cst.MatchSequenceElement):
+            return self.pattern(node.value)
+        return ir.MatchBind(None, node.name.value if node.name else None)
 
     def import_(self, node: cst.Import) -> ir.Stmt:
         return ir.Import(tuple((_dotted(a.name), _as_name(a.asname)) for a in node.names))
@@ -459,16 +467,6 @@ def _leftmost(node: cst.BaseExpression) -> str:
 
 def _as_name(node: cst.AsName | None) -> str | None:
     return intern(node.name.value) if node is not None and isinstance(node.name, cst.Name) else None
-
-
-def _captures(node: cst.CSTNode) -> tuple[str, ...]:
-    """The names that a pattern binds."""
-    if isinstance(node, cst.MatchAs | cst.MatchStar | cst.MatchMapping):
-        name = node.rest if isinstance(node, cst.MatchMapping) else node.name
-        own = () if name is None else (name.value,)
-    else:
-        own = ()
-    return own + tuple(name for child in node.children for name in _captures(child))
 
 
 _EXPR: dict[type, Callable[[Lowerer, Any], ir.Expr]] = {
