@@ -102,6 +102,7 @@ class Analyst:
             sources.exists,
             sources.setup.root,
             sources.above(),
+            sources.setup.package,
             gap=None if stays else sources.gap,
         )
         self._analysis: Analysis | None = None

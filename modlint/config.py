@@ -64,6 +64,7 @@ class Config:
     """The settings of one run. `root` is the folder that paths in findings, baselines and the cache are relative to."""
 
     root: str = "."
+    package: str = ""  # where we stand inside of a package, which lies in `root` beside others that are not ours
     source: str | None = None  # the pyproject.toml that was read
     select: tuple[str, ...] = ()  # empty: the rules that are on by default
     extend_select: tuple[str, ...] = ()
@@ -235,15 +236,15 @@ def _from_here(values: dict[str, Any]) -> dict[str, Any]:
 def _from_file(paths: list[str], explicit: str | None, isolated: bool) -> Config:
     start = common_folder(paths)
     if explicit is not None:
-        named = _parsed(os.path.abspath(explicit), required=True) or Config(root=_root(start))
-        return named if _is_above(named.root, start) else replace(named, root=_root(start))
+        named = _parsed(os.path.abspath(explicit), required=True) or _rooted(Config(), start)
+        return named if _is_above(named.root, start) else _rooted(named, start)
     if not isolated:
         for folder in upwards(start):
             file = os.path.join(folder, "pyproject.toml")
             config = _parsed(file) if os.path.isfile(file) else None
             if config is not None:
                 return config
-    return Config(root=_root(start))
+    return _rooted(Config(), start)
 
 
 def common_folder(paths: list[str]) -> str:
@@ -274,16 +275,20 @@ def _is_above(folder: str, start: str) -> bool:
     return is_project(folder) and folder in upwards(start)
 
 
-def _root(start: str) -> str:
-    """The folder that names the project where no section does: one with a mark of a project, else where we stand.
+def _rooted(config: Config, start: str) -> Config:
+    """With the folder that names the project where no section does: one with a mark of a project, else where we stand.
 
-    Never inside of a package: what it imports by its own name is found from above it.
+    Never one inside of a package: what that imports by its own name is found from above it, and nothing else there.
     """
     for folder in upwards(start):
         if is_project(folder):
-            return folder
+            return replace(config, root=folder, package="")
     here = os.getcwd()
-    return above_package(here if os.path.commonpath([here, start]) == here else start)
+    folder = here if os.path.commonpath([here, start]) == here else start
+    above = above_package(folder)
+    return replace(
+        config, root=above, package="" if above == folder else os.path.relpath(folder, above).split(os.sep)[0]
+    )
 
 
 def above_package(folder: str) -> str:

@@ -127,7 +127,8 @@ def sources_of(request: Request, found: Found, around: Found, unsaved: dict[str,
     files = {name_of(root, file) for file in (*found.files, *around.files)} | set(overlays)
     given = (os.path.abspath(path) for path in request.paths)
     walked = [""] if around is not found else ["" if path == root else name_of(root, path) for path in given]
-    setup = Setup(root, tuple(sorted(files)), request.cache_folder, package_stamp(), overlays, tuple(walked))
+    names, package = tuple(sorted(files)), request.config.package
+    setup = Setup(root, names, request.cache_folder, package_stamp(), overlays, tuple(walked), package)
     return Sources(setup)
 
 

@@ -45,6 +45,7 @@ class Setup:
     stamp: str  # of modlint itself
     overlays: Mapping[str, bytes] = field(default_factory=dict)  # unsaved text by name
     walked: tuple[str, ...] = ("",)  # names of the folders of which the tree has every file
+    package: str = ""  # the only one in the root that is followed
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,15 @@ class SourceTree:
         is_file: Callable[[str], bool] = os.path.isfile,
         root: str = "",
         above: Sequence[str] = (),
+        package: str = "",
     ) -> None:
         """Paths are relative to the folder `root`, if that is given, and absolute outside of it.
 
-        The folders `above` it are tried after those in it.
+        The folders `above` it are tried after those in it. Where a `package` is named, it is the only one in the root
+        that is followed: beside it may lie all that is installed.
         """
         self._load = load
+        self._package = package
         self._root = root
         self._search_path = (*above, *search_path)
         self._callers = callers
@@ -73,11 +76,18 @@ class SourceTree:
         """Where a module may be, the first place first: a folder, then the names that lead from there."""
         names = module.split(".") if module else []
         if not level:
-            return [] if names[:1] and names[0] in _NEVER_LOCAL else [(root, *names) for root in self._roots(importer)]
+            return (
+                [] if names[:1] and names[0] in _NEVER_LOCAL else [(r, *names) for r in self._roots_of(importer, names)]
+            )
         folder = os.path.dirname(importer)
         for _ in range(level - 1):
             folder = os.path.join(folder, "..") if folder in {"", ".", ".."} else os.path.dirname(folder)
         return [(folder, *names)]
+
+    def _roots_of(self, importer: str, names: list[str]) -> list[str]:
+        roots = self._roots(importer)
+        closed = self._package and names[:1] != [self._package]
+        return [root for root in roots if root not in {"", "."}] if closed else roots
 
     def _roots(self, importer: str) -> list[str]:
         """Folders that may stand on `sys.path`: those above the importer's package, innermost first, then others."""

@@ -118,13 +118,19 @@ class _Tree:
         self.linted = [file_name(config.root, file) for file in files]
         everything = sorted({*files, *find([config.root], config).files})
         names = tuple(file_name(config.root, file) for file in everything)
-        self.sources = Sources(Setup(config.root, names, None, ""))
+        self.sources = Sources(Setup(config.root, names, None, "", package=config.package))
         self.places = Places(self.sources, {os.path.realpath(f): n for f, n in zip(everything, names, strict=True)})
         self.configured: set[Request] = set()
         mentions = Mentions(self.sources)
         above = self.sources.above()
         tree = SourceTree(
-            self.sources.representation, config.search_path, mentions.of, self.sources.exists, config.root, above
+            self.sources.representation,
+            config.search_path,
+            mentions.of,
+            self.sources.exists,
+            config.root,
+            above,
+            config.package,
         )
         self._analysis = Analysis(tree, Catalogue.load([Path(path) for path in config.states]))
         self._models: dict[str, list[ModelResult]] = {}

@@ -100,3 +100,15 @@ def test_a_module_that_comes_outside_of_the_project_is_noticed(
         assert run("../repo/models/net.py").out == ""
     write(tmp_path / "repo", utils__layers=COUNTS)
     assert "ML101 Counts" in run("../repo/models/net.py").out
+
+
+def test_what_is_installed_beside_a_package_is_not_followed_into(
+    package: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(package.parent / "other", layers=COUNTS)
+    (package.parent / "other" / "__init__.py").write_text("")
+    (package / "nets" / "net.py").write_text(NET.format(where="other.layers"))
+    monkeypatch.chdir(package.parents[1] / "else")
+    assert run(str(package)).out == ""
+    monkeypatch.chdir(package.parent)
+    assert "ML101 Counts" in run("pkg").out
