@@ -13,7 +13,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from modlint.graph import Site
@@ -300,22 +300,23 @@ def analyse_all(
     sources: Sources, files: Sequence[str], options: Options, mentions: Mentions, jobs: int
 ) -> Iterator[FileResult]:
     """The results of all `files`, in any order."""
-    reads: dict[Read, Read] = {}
+    shared: dict[Any, Any] = {}
     if jobs < 2 or len(files) < _SMALL:
         analyst = Analyst(sources, options, mentions)
         with rare_collections():
             for file in files:
-                yield _sharing(reads, analyst.analyse(file))
+                yield _sharing(shared, analyst.analyse(file))
         return
     with _Pool(jobs, sources, options, mentions.state) as pool:
         for rows, result in pool.map_by_folder(_analyse, files):
             sources.take(rows)
-            yield _sharing(reads, result)
+            yield _sharing(shared, result)
 
 
-def _sharing(known: dict[Read, Read], result: FileResult) -> FileResult:
-    """The result with what it says of a file that was read being the object that others have: there are a million."""
-    return replace(result, read=tuple(known.setdefault(read, read) for read in result.read))
+def _sharing(known: dict[Any, Any], result: FileResult) -> FileResult:
+    """The result with what it says of files and folders being the objects that others have: there are a million."""
+    read = tuple(known.setdefault(one, one) for one in result.read)
+    return replace(result, read=read, absent=tuple(known.setdefault(one, one) for one in result.absent))
 
 
 class _Worker:

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from modlint.cache import Cache, is_settled, loads, signatures_of
-from modlint.config import above_package, is_project, upwards
+from modlint.config import is_project, upwards
 from modlint.errors import ModlintError
 from modlint.syntax.notebooks import Notebook, read_notebook
 from modlint.syntax.text import lines_of, with_line_feeds
@@ -84,11 +84,9 @@ class Sources:
         self._edited = {}
 
     def above(self) -> tuple[str, ...]:
-        """Folders above the root that may stand on `sys.path`: around its package, and, in no project, a few more."""
+        """Folders above the root that may stand on `sys.path` too, where the root is of no project and no package."""
         root = self.setup.root
-        outside = above_package(root)
-        folders = upwards(outside)[0 if outside != root else 1 :]
-        return tuple(folders[: 1 if outside != root else 0] if is_project(root) else folders[:_CLIMB])
+        return () if self.setup.package or is_project(root) else tuple(upwards(root)[1 : 1 + _CLIMB])
 
     def path(self, name: str) -> str:
         """The absolute path of a name."""
