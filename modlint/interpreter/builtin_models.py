@@ -24,6 +24,7 @@ from modlint.interpreter.values import (
     PartialV,
     SuperV,
     Sym,
+    Tensor,
     Value,
     is_const,
 )
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modlint.interpreter.interpreter import Interpreter
+
+_ADDRESSES = 1 << 40  # what `id` gives is above it: no number that a program would write
 
 
 def argument(args: CallArgs, index: int, name: str = "", default: Value = None) -> Value:
@@ -270,6 +273,14 @@ def _max_min(op: str) -> Callable[[Interpreter, CallArgs], Value]:
     return model
 
 
+def _id(m: Interpreter, args: CallArgs) -> Value:
+    """A number for each object. Not in constructors: what one builds is made again for others that are built alike."""
+    value = m.live(argument(args, 0))
+    if m.run is not None and isinstance(value, ModuleObj | Obj | Tensor):
+        return _ADDRESSES + value.id
+    return m.unknown("an address")
+
+
 def _super(m: Interpreter, args: CallArgs) -> Value:
     cls, receiver = m.live(argument(args, 0)), m.live(argument(args, 1))
     return SuperV(receiver, cls) if isinstance(cls, ClassV) else m.unknown("super() of a library class")
@@ -338,6 +349,7 @@ MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "builtins.sum": _sum,
     "builtins.max": _max_min(">"),
     "builtins.min": _max_min("<"),
+    "builtins.id": _id,
     "builtins.super": _super,
     "builtins.vars": _vars,
     "builtins.property": descriptor("property"),

@@ -27,6 +27,7 @@ from modlint.interpreter.values import (
 if TYPE_CHECKING:
     from modlint.interpreter.interpreter import Interpreter
 
+AUTO = "auto"  # of the unknown value that `enum.auto()` gives until its class is complete
 _MEMBERS = "#members"
 _BASES = frozenset({"Enum", "IntEnum", "StrEnum", "ReprEnum", "Flag", "IntFlag"})
 _PLAIN_TEXT = ("IntEnum", "StrEnum", "IntFlag")
@@ -41,10 +42,23 @@ def complete(m: Interpreter, cls: ClassV) -> None:
     found: dict[str, Value] = {}
     for name, value in list(cls.cells.items()):
         if not name.startswith("_") and not isinstance(value, FuncV | BoundV | Descriptor):
+            if type(value) is Sym and value.op == AUTO and "_generate_next_value_" not in cls.cells:
+                value = _next(found, name, bases, value)
             found[name] = cls.cells[name] = _same(found, value) or _member(
                 m, cls, name, value, bool(bases & _DATA_BASES)
             )
     cls.cells[_MEMBERS] = found
+
+
+def _next(found: dict[str, Value], name: str, bases: set[str], unknown: Sym) -> Value:
+    """What `auto()` stands for: the name in small letters, the next power of two, or the highest so far and one."""
+    if "StrEnum" in bases:
+        return name.lower()
+    values = [one.cells["value"] for one in found.values() if isinstance(one, Obj)]
+    if not all(type(value) is int for value in values):
+        return unknown
+    highest = max(values, default=0)
+    return 1 << highest.bit_length() if bases & {"Flag", "IntFlag"} else highest + 1
 
 
 def _same(found: dict[str, Value], value: Value) -> Obj | None:

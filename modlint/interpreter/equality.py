@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from modlint.interpreter import classes
 from modlint.interpreter.values import (
-    MISSING,
     BoundV,
     CallArgs,
     Choice,
     ClassV,
     DictObj,
+    ExtV,
     FuncV,
     ListObj,
     ModuleObj,
@@ -30,20 +30,36 @@ if TYPE_CHECKING:
 
 def equal(m: Interpreter, left: Value, right: Value, compare: Compare) -> Value:
     """Whether two values are equal that are neither constants nor unknown, nor the same one."""
-    if type(left) is tuple and type(right) is tuple:
-        return _items_equal(m, left, right, compare)
     if isinstance(left, ListObj) and isinstance(right, ListObj):
         return _lists_equal(m, left, right, compare)
     if isinstance(left, DictObj) and isinstance(right, DictObj):
         return _dicts_equal(m, left, right, compare)
     for one, other in ((left, right), (right, left)):
         if isinstance(one, Obj | ModuleObj) and isinstance(user := classes.find_any(one.cls, "__eq__"), FuncV):
-            return m.call(BoundV(user, one), CallArgs((other,), {}, None))
-    if isinstance(left, Obj) and isinstance(right, Obj) and left.cls is right.cls and _by_fields(left.cls):
-        names = classes.fields(left.cls)
-        mine, others = (tuple(m.get_attr(one, name, None) for name in names) for one in (left, right))
-        return _items_equal(m, mine, others, compare)
-    return False
+            return m.lift(m.call(BoundV(user, one), CallArgs((other,), {}, None)), _told)
+    mine, others = _parts(m, left), _parts(m, right)
+    if mine is None or others is None or mine[0] is not others[0]:
+        return False
+    return _items_equal(m, mine[1], others[1], compare)
+
+
+def _told(answer: Value) -> Value:
+    return False if isinstance(answer, ExtV) and answer.dotted == "builtins.NotImplemented" else answer
+
+
+def _parts(m: Interpreter, value: Value) -> tuple[Value, tuple[Value, ...]] | None:
+    """By what an object is equal to others of a kind: the fields of a data class, those of a named tuple as a tuple."""
+    from modlint.interpreter.calls import is_namedtuple
+
+    if type(value) is tuple:
+        return tuple, value
+    if not isinstance(value, Obj) or not isinstance(value.cls, ClassV) or not classes.fields(value.cls):
+        return None
+    named = is_namedtuple(value.cls)
+    if not named and not value.cls.dataclass:
+        return None
+    fields = tuple(m.get_attr(value, name, None) for name in classes.fields(value.cls))
+    return (tuple if named else value.cls), fields
 
 
 def _lists_equal(m: Interpreter, left: ListObj, right: ListObj, compare: Compare) -> Value:
@@ -80,12 +96,3 @@ def _all(m: Interpreter, answers: Iterable[Value]) -> Value:
     if any(answer is False for answer in told):
         return False
     return True if all(answer is True for answer in told) else m.unknown("an equality of items")
-
-
-def _by_fields(cls: Value) -> bool:
-    """Whether instances are equal when their fields are: of a data class or a named tuple."""
-    from modlint.interpreter.calls import is_namedtuple
-
-    if not isinstance(cls, ClassV) or classes.find_any(cls, "#fields") is MISSING:
-        return False
-    return cls.dataclass or is_namedtuple(cls)

@@ -148,11 +148,11 @@ def _compare(m: Interpreter, op: str, left: Value, right: Value) -> Value:
         result = arithmetic(op, left, right)
         return result if result is not MISSING else m.unknown("a comparison that fails")
     if op in {"==", "is"}:
-        return _equal(m, left, right)
+        return _equal(m, op, left, right)
     return m.symbol(op, left, right)
 
 
-def _equal(m: Interpreter, left: Value, right: Value) -> Value:
+def _equal(m: Interpreter, op: str, left: Value, right: Value) -> Value:
     if (is_const(left) or enums.is_member(left)) and type(right) is Sym:
         left, right = right, left
     plain = m.concrete(right) if type(right) is Obj else MISSING
@@ -172,6 +172,8 @@ def _equal(m: Interpreter, left: Value, right: Value) -> Value:
         return True
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         return False if left is None or right is None else m.symbol("same", left, right)
+    if op == "is" and type(left) is not tuple:
+        return False
     return equality.equal(m, left, right, compare)
 
 

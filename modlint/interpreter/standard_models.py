@@ -6,7 +6,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import scope
+from modlint.interpreter import enums, scope
 from modlint.interpreter.builtin_models import argument, constant, descriptor, from_keys, new_dict
 from modlint.interpreter.iteration import ENDLESS, drain, iterate
 from modlint.interpreter.iterator_models import called
@@ -194,6 +194,10 @@ def _tee(m: Interpreter, args: CallArgs) -> Value:
     return tuple(itertools.islice(made, count if isinstance(count, int) else 2))
 
 
+def _auto(m: Interpreter, args: CallArgs) -> Value:
+    return Sym(m.fresh(), enums.AUTO, ())
+
+
 def _count(m: Interpreter, args: CallArgs) -> Value:
     start = m.concrete(argument(args, 0, "start", 0))
     first = start if isinstance(start, int) else 0
@@ -313,6 +317,7 @@ MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "itertools.cycle": _cycle,
     "itertools.repeat": _repeat,
     "itertools.islice": _islice,
+    "enum.auto": _auto,
     "itertools.count": _count,
     "itertools.accumulate": _accumulate,
     "itertools.product": _product,
