@@ -27,9 +27,26 @@ if TYPE_CHECKING:
 
     Compare = Callable[[Interpreter, str, Value, Value], Value]
 
+_MOST = 2_000  # containers and objects that are compared for one comparison
+
 
 def equal(m: Interpreter, left: Value, right: Value, compare: Compare) -> Value:
-    """Whether two values are equal that are neither constants nor unknown, nor the same one."""
+    """Whether two values are equal that are neither constants nor unknown, nor the same one.
+
+    Lists that hold each other over and over have more items than can be looked at.
+    """
+    if m.comparing == 1:
+        return m.unknown("an equality of very many items")
+    outermost = not m.comparing
+    m.comparing = _MOST if outermost else m.comparing - 1
+    try:
+        return _equal(m, left, right, compare)
+    finally:
+        if outermost:
+            m.comparing = 0
+
+
+def _equal(m: Interpreter, left: Value, right: Value, compare: Compare) -> Value:
     if isinstance(left, ListObj) and isinstance(right, ListObj):
         return _lists_equal(m, left, right, compare)
     if isinstance(left, DictObj) and isinstance(right, DictObj):

@@ -128,6 +128,7 @@ class Runs(Truths):
         self.places = 0  # how often the source put an instance into a list or an argument
         self.lasting: dict[Hashable, Template] = {}  # and of every model, where somebody asks
         self.templating = False
+        self.comparing = 0  # how many parts the comparison under way may still look at
         self.began = 0  # the last number that is older than this model
         self.highest = 0  # calls within calls, since somebody asked
         self.reentered: set[int] = set()  # functions that ran within themselves, since the same
