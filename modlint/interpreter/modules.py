@@ -324,8 +324,6 @@ def super_method(m: Interpreter, obj: ModuleObj, owner: ExtV, name: str) -> Valu
         return ExtMethod(obj, name, lambda mm, o, a, _: run_forward(mm, o, a))
     if name == "__setattr__":
         return ExtMethod(obj, name, _plain_setattr)
-    if name == "__getattr__":
-        return ExtMethod(obj, name, _plain_getattr)
     handler = m.module_method(obj, name)
     return m.unknown("a method of a library class") if handler is None else ExtMethod(obj, name, handler)
 
@@ -334,11 +332,3 @@ def _plain_setattr(m: Interpreter, obj: Value, args: CallArgs, _: str) -> Value:
     if len(args.args) == 2 and isinstance(args.args[0], str):
         set_module_attr(m, obj, args.args[0], args.args[1], None)
     return None
-
-
-def _plain_getattr(m: Interpreter, obj: Value, args: CallArgs, _: str) -> Value:
-    name = args.args[0] if args.args else None
-    for cells in (obj.mods, obj.tensors, obj.cells):
-        if name in cells:
-            return m.live(cells[name])
-    raise Dead  # AttributeError

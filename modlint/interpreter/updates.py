@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modlint.syntax import ir
+from modlint.syntax.kept import is_same_attribute
 
 _MOVES = frozenset(
     {"to", "cuda", "cpu", "type", "type_as", "float", "half", "double", "bfloat16", "contiguous", "detach", "clone"}
@@ -36,8 +37,8 @@ def _named(item: ir.Expr) -> object:
 
 def _updates(target: ir.Attr, value: object) -> bool:
     """Whether `self.x = ...` is made from `self.x`: an update."""
-    if isinstance(value, ir.Attr) and value.name == target.name and isinstance(value.value, ir.Name):
-        return isinstance(target.value, ir.Name) and value.value.id == target.value.id
+    if is_same_attribute(target, value):
+        return True
     if isinstance(value, ir.Lambda):
         return False
     return isinstance(value, tuple) and any(_updates(target, part) for part in value if isinstance(part, tuple))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter.builtin_models import argument
+from modlint.interpreter.machine import Dead
 from modlint.interpreter.modules import update_dict
 from modlint.interpreter.values import MISSING, CallArgs, DictObj, ModuleObj, Placement, Tensor, Value, View
 
@@ -75,7 +76,9 @@ def registered(m: Interpreter, obj: ModuleObj, args: CallArgs, name: str) -> Val
         view = View(obj, kind)
         if isinstance(key, str) and key in entries(m, view):
             return view_item(m, view, key)
-    return m.unknown("gave up: nothing registered under that name")
+    if isinstance(key, str):
+        raise Dead  # AttributeError
+    return m.unknown("gave up: getattr with an unknown name")
 
 
 def _keys(m: Interpreter, view: View, args: CallArgs, name: str) -> Value:

@@ -11,21 +11,22 @@ def unless_kept(s: ir.Assign) -> ir.Stmt:
     What is set once is written as either; only as an `if` does it say that the attribute is not written again.
     """
     target, value = s.targets[0], s.value
-    if len(s.targets) > 1 or not isinstance(target, ir.Attr) or not isinstance(target.value, ir.Name):
+    if len(s.targets) > 1:
         return s
     if isinstance(value, ir.IfExp):
-        if _same(target, value.body):
+        if is_same_attribute(target, value.body):
             return ir.If(value.test, (), (ir.Assign(s.targets, value.orelse),))
-        if _same(target, value.orelse):
+        if is_same_attribute(target, value.orelse):
             return ir.If(value.test, (ir.Assign(s.targets, value.body),), ())
-    if isinstance(value, ir.Boolean) and _same(target, value.left):
+    if isinstance(value, ir.Boolean) and is_same_attribute(target, value.left):
         other = (ir.Assign(s.targets, value.right),)
         return ir.If(value.left, (), other) if value.op == "or" else ir.If(value.left, other, ())
     return s
 
 
-def _same(target: ir.Attr, value: ir.Expr) -> bool:
-    """Whether an expression is the attribute of a local that is assigned to."""
-    if not isinstance(value, ir.Attr) or not isinstance(value.value, ir.Name) or not isinstance(target.value, ir.Name):
+def is_same_attribute(target: ir.Expr, value: object) -> bool:
+    """Whether both are one attribute of one local: `self.x` and `self.x`."""
+    if not isinstance(target, ir.Attr) or not isinstance(value, ir.Attr) or value.name != target.name:
         return False
-    return (value.name, value.value.id) == (target.name, target.value.id)
+    own, other = target.value, value.value
+    return isinstance(own, ir.Name) and isinstance(other, ir.Name) and own.id == other.id
