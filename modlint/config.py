@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any
 
 from modlint.errors import ModlintError
+from modlint.projects import common_folder, is_above, place_of, upwards
 
 DEFAULT_EXCLUDE = (
     ".bzr",
@@ -237,7 +238,7 @@ def _from_file(paths: list[str], explicit: str | None, isolated: bool) -> Config
     start = common_folder(paths)
     if explicit is not None:
         named = _parsed(os.path.abspath(explicit), required=True) or _rooted(Config(), start)
-        return named if _is_above(named.root, start) else _rooted(named, start)
+        return named if is_above(named.root, start) else _rooted(named, start)
     if not isolated:
         for folder in upwards(start):
             file = os.path.join(folder, "pyproject.toml")
@@ -247,55 +248,9 @@ def _from_file(paths: list[str], explicit: str | None, isolated: bool) -> Config
     return _rooted(Config(), start)
 
 
-def common_folder(paths: list[str]) -> str:
-    """The deepest folder that holds all of `paths`."""
-    folders = [full if os.path.isdir(full) else os.path.dirname(full) for full in map(os.path.abspath, paths)]
-    try:
-        return os.path.commonpath(folders) if folders else os.getcwd()
-    except ValueError:  # different drives
-        return os.getcwd()
-
-
-def upwards(folder: str) -> list[str]:
-    """The folder and every one above it."""
-    found = [folder]
-    while (parent := os.path.dirname(folder)) != folder:
-        folder = parent
-        found.append(folder)
-    return found
-
-
-def is_project(folder: str) -> bool:
-    """Whether the folder has a mark of a project."""
-    return any(os.path.exists(os.path.join(folder, mark)) for mark in ("pyproject.toml", ".git"))
-
-
-def _is_above(folder: str, start: str) -> bool:
-    """Whether the folder is that of a project in which we start: only then does a file that is named tell the root."""
-    return is_project(folder) and folder in upwards(start)
-
-
 def _rooted(config: Config, start: str) -> Config:
-    """With the folder that names the project where no section does: one with a mark of a project, else where we stand.
-
-    Never one inside of a package: what that imports by its own name is found from above it, and nothing else there.
-    """
-    for folder in upwards(start):
-        if is_project(folder):
-            return replace(config, root=folder, package="")
-    here = os.getcwd()
-    folder = here if os.path.commonpath([here, start]) == here else start
-    above = above_package(folder)
-    return replace(
-        config, root=above, package="" if above == folder else os.path.relpath(folder, above).split(os.sep)[0]
-    )
-
-
-def above_package(folder: str) -> str:
-    """The folder above the outermost package that a folder is in; the folder itself where it is in none."""
-    while os.path.isfile(os.path.join(folder, "__init__.py")) and os.path.dirname(folder) != folder:
-        folder = os.path.dirname(folder)
-    return folder
+    root, package = place_of(start)
+    return replace(config, root=root, package=package)
 
 
 def _parsed(file: str, required: bool = False) -> Config | None:

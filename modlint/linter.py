@@ -23,10 +23,10 @@ from modlint.analysis import (
     rare_collections,
 )
 from modlint.cache import loads, package_stamp
-from modlint.config import common_folder, is_project, upwards
 from modlint.errors import ModlintError
 from modlint.findings import Report, Statistics
 from modlint.graph import Location, Site
+from modlint.projects import common_folder, is_project, upwards
 from modlint.report import distinct, finding_at, finding_of
 from modlint.sources import Mentions, Setup, Sources, digest_of, name_of
 from modlint.suppress import Suppressor

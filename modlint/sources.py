@@ -14,8 +14,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from modlint.cache import Cache, is_settled, loads, signatures_of
-from modlint.config import is_project, upwards
 from modlint.errors import ModlintError
+from modlint.projects import is_project, upwards
 from modlint.syntax.notebooks import Notebook, read_notebook
 from modlint.syntax.text import lines_of, with_line_feeds
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modlint.config import CACHE_DIR, FORMATS, Kind, ModelTarget, from_here, is_project, load
+from modlint.config import CACHE_DIR, FORMATS, Kind, ModelTarget, from_here, load
 from modlint.errors import ModlintError
+from modlint.projects import is_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,8 +21,9 @@ from pygls.lsp.server import LanguageServer
 
 from modlint import __version__
 from modlint.cache import signatures_of
-from modlint.config import load, upwards
+from modlint.config import load
 from modlint.errors import ModlintError
+from modlint.projects import upwards
 from modlint.server.documents import Document, document_of, keep_lines
 from modlint.server.protocol import SOURCE, Translator, actions
 from modlint.server.session import Session
