@@ -12,20 +12,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from modlint import ruleset
-from modlint.analysis import (
-    FileResult,
-    Options,
-    add_up,
-    analyse_all,
-    is_current,
-    places_of,
-    prepare_all,
-    rare_collections,
-)
+from modlint.analysis import FileResult, Options, add_up, is_current, places_of
 from modlint.cache import loads, package_stamp
 from modlint.errors import ModlintError
 from modlint.findings import Report, Statistics
 from modlint.graph import Location, Site
+from modlint.processes import analyse_all, prepare_all, rare_collections
 from modlint.projects import common_folder, is_project, upwards
 from modlint.report import distinct, finding_at, finding_of
 from modlint.sources import Mentions, Setup, Sources, digest_of, name_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter import classes, enums, kinds, ordering, parameter_lists, series, subclassed
+from modlint.interpreter.arguments import argument
 from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.operators import binary, negate
 from modlint.interpreter.values import (
@@ -36,12 +37,6 @@ if TYPE_CHECKING:
     from modlint.interpreter.interpreter import Interpreter
 
 _ADDRESSES = 1 << 40  # what `id` gives is above it: no number that a program would write
-
-
-def argument(args: CallArgs, index: int, name: str = "", default: Value = None) -> Value:
-    if len(args.args) > index:
-        return args.args[index]
-    return args.kwargs.get(name, default)
 
 
 def _len(m: Interpreter, args: CallArgs) -> Value:
@@ -274,11 +269,11 @@ def _max_min(op: str) -> Callable[[Interpreter, CallArgs], Value]:
 
 
 def _id(m: Interpreter, args: CallArgs) -> Value:
-    """A number for each object. Not in constructors: what one builds is made again for others that are built alike."""
+    """A number for each object; a symbol in constructors: what one builds is made again for others built alike."""
     value = m.live(argument(args, 0))
-    if m.run is not None and isinstance(value, ModuleObj | Obj | Tensor):
-        return _ADDRESSES + value.id
-    return m.unknown("an address")
+    if not isinstance(value, ModuleObj | Obj | Tensor):
+        return m.unknown("an address")
+    return m.symbol("id", value) if m.run is None else _ADDRESSES + value.id
 
 
 def _super(m: Interpreter, args: CallArgs) -> Value:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from modlint.catalogue.entries import Holds
 from modlint.interpreter import classes, parameter_lists
-from modlint.interpreter.builtin_models import argument
+from modlint.interpreter.arguments import argument
 from modlint.interpreter.iteration import items_of, iterate
 from modlint.interpreter.modules import LISTS, fill, new_module, register, update_dict
 from modlint.interpreter.truth import TRIPS

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter import enums
 from modlint.interpreter.iteration import items_of, iterate
+from modlint.interpreter.known_names import in_place
 from modlint.interpreter.operators import binary, compare, negate
 from modlint.interpreter.placements import NOWHERE
 from modlint.interpreter.values import (
@@ -18,6 +19,7 @@ from modlint.interpreter.values import (
     ModuleObj,
     Placement,
     Sym,
+    Tensor,
     Value,
     is_const,
 )
@@ -289,9 +291,12 @@ def _call(m: Interpreter, e: ir.Call, frame: Frame) -> Value:
 
 def _callee(m: Interpreter, e: ir.Expr, frame: Frame) -> Value:
     """The function; reading a list only in order to change it is not a read of what it holds."""
-    if isinstance(e, ir.Attr) and (e.name in MUTATORS or (e.name.endswith("_") and not e.name.endswith("__"))):
-        return m.get_attr(load_for_update(m, e.value, frame), e.name, m.site(frame, e.n))
-    return evaluate(m, e, frame)
+    if not isinstance(e, ir.Attr) or not (e.name in MUTATORS or in_place(e.name)):
+        return evaluate(m, e, frame)
+    receiver = m.to_change(e.value, frame)
+    if e.name == "add" and isinstance(receiver, Tensor):  # of a set it changes, of a tensor it reads
+        receiver = m.live(m.get_attr(receiver.owner, receiver.name, None)) if receiver.owner is not None else receiver
+    return m.get_attr(receiver, e.name, m.site(frame, e.n))
 
 
 def _with_args(

@@ -33,6 +33,7 @@ from modlint.interpreter import (
     copying,
     enums,
     evaluation,
+    in_place,
     iteration,
     kinds,
     library,
@@ -77,6 +78,11 @@ if TYPE_CHECKING:
     from modlint.graph import Site, State
 
 __all__ = ["BUDGET", "NOWHERE", "Interpreter"]
+
+_OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "truediv", "@": "matmul", "|": "or", "&": "and", "^": "xor"} | {
+    "<<": "lshift",
+    ">>": "rshift",
+}
 
 
 class Interpreter(Placements):
@@ -324,11 +330,13 @@ class Interpreter(Placements):
                     return self.call(BoundV(user, value), CallArgs((), {}, None))
         return MISSING
 
-    def call_operator(self, op: str, left: Value, right: Value, site: Site | None) -> Value:
-        """A user's `__add__` and the like; MISSING when there is none."""
-        name = {"+": "__add__", "*": "__mul__", "@": "__matmul__", "|": "__or__", ">>": "__rshift__"}.get(op)
-        user = classes.find_any(getattr(left, "cls", None), name) if name else MISSING
-        return self.call(BoundV(user, left), CallArgs((right,), {}, site)) if isinstance(user, FuncV) else MISSING
+    def call_operator(self, op: str, left: Value, right: Value, site: Site | None, in_place: bool = False) -> Value:
+        """A user's `__add__` and the like, or before it `__iadd__`; MISSING when there is none."""
+        for name in (f"__i{_OPERATORS[op]}__",) * in_place + (f"__{_OPERATORS[op]}__",) if op in _OPERATORS else ():
+            user = classes.find_any(getattr(left, "cls", None), name)
+            if isinstance(user, FuncV):
+                return self.call(BoundV(user, left), CallArgs((right,), {}, site))
+        return MISSING
 
     def as_argument(self, value: Value) -> object:
         """A value as the catalogue takes it."""
@@ -371,7 +379,8 @@ class Interpreter(Placements):
     read_entry = tracking.read_entry
     entry_of = tracking.entry
     emptied = tracking.emptied
-    write_tensor = tracking.write_tensor
+    write_tensor = in_place.write_tensor
+    to_change = in_place.to_change
     taint_of = tracking.taint_of
     src_of = tracking.src_of
     deep_copy = copying.deep_copy

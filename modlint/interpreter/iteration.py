@@ -85,17 +85,18 @@ def item_of(m: Interpreter, value: Sym, index: Value) -> Value:
     return m.symbol("item", value, index)
 
 
-def drain(m: Interpreter, iterator: IterObj, limit: int = ENDLESS) -> tuple[Value, ...]:
-    """What is left in an iterator, which is empty afterwards."""
+def drain(m: Interpreter, iterator: IterObj, limit: int | None = None) -> tuple[Value, ...]:
+    """What is left in an iterator, or the first items of that, which are drawn."""
     at = _at(m, iterator)
     m.wrote_into(iterator, STATE, "", True)
     items = started(m, iterator)
     if iterator.endless and items:
-        found = tuple(items[(at + i) % len(items)] for i in range(limit))
-        m.set(iterator.cells, "at", at + limit)
-        return found
-    m.set(iterator.cells, "at", len(items))
-    return tuple(item.make() if type(item) is Delayed else item for item in items[at:])
+        many = ENDLESS if limit is None else limit
+        m.set(iterator.cells, "at", at + many)
+        return tuple(items[(at + i) % len(items)] for i in range(many))
+    end = len(items) if limit is None else min(at + limit, len(items))
+    m.set(iterator.cells, "at", max(at, end))
+    return tuple(item.make() if type(item) is Delayed else item for item in items[at:end])
 
 
 def advance(m: Interpreter, iterator: IterObj) -> Value:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter import calls, ordering
-from modlint.interpreter.builtin_models import argument
+from modlint.interpreter.arguments import argument
 from modlint.interpreter.iteration import ENDLESS, advance, drain, iterate
 from modlint.interpreter.machine import Dead
+from modlint.interpreter.operators import binary
 from modlint.interpreter.truth import TRIPS
 from modlint.interpreter.values import MISSING, CallArgs, Delayed, ExtV, IterObj, ModuleObj, Obj, Sym, Value
 
@@ -60,21 +62,25 @@ def _endless(m: Interpreter, value: Value) -> tuple[Value, ...] | None:
 
 
 def _zip(m: Interpreter, args: CallArgs) -> Value:
-    columns: list[Value] = []
-    lengths, known = [], True
+    columns: list[IterObj] = []
+    known = True
     by = any(m.configures(source) for source in args.args)
     for source in args.args:
         value = m.live(source)
-        if isinstance(value, IterObj) and value.endless:
-            columns.append(value)
+        if isinstance(value, IterObj) and not m.is_assumed(value) and isinstance(m.live(value.cells["at"]), int):
+            columns.append(value)  # drawn row by row: zip(it, it) takes two at a time
             continue
         items, sure = m.items(value)
         known = known and sure
-        lengths.append(len(items))
-        columns.append(items)
-    count = min(lengths, default=0)
-    rows = tuple(tuple(advance(m, c) if isinstance(c, IterObj) else c[i] for c in columns) for i in range(count))
-    return m.new_iter(rows) if known else m.assumed_range(rows, by)
+        columns.append(m.new_iter(items))
+    rows: list[Value] = []
+    ends = any(not column.endless for column in columns)
+    while columns and len(rows) < (_LONG if ends else ENDLESS):
+        row = list(takewhile(lambda item: item is not MISSING, (advance(m, column) for column in columns)))
+        if len(row) < len(columns):
+            break
+        rows.append(tuple(row))
+    return m.new_iter(tuple(rows)) if known else m.assumed_range(tuple(rows), by)
 
 
 def _reversed(m: Interpreter, args: CallArgs) -> Value:
@@ -128,6 +134,24 @@ def called(
             loop.round = index
             made.append(m.call(function, args._replace(args=row, kwargs={}, places=())))
     return tuple(made)
+
+
+def folded(
+    m: Interpreter, function: Value, source: Value, initial: tuple[Value, ...], args: CallArgs
+) -> tuple[Value, ...]:
+    """What a function of two arguments, or a sum, gives along the items, the first total first."""
+    items, known = m.items(source)
+    totals = list(initial[:1])
+    with m.looping(m.fresh(), known, m.configures(source)) as loop:
+        for index, item in enumerate(items):
+            loop.round = index
+            if not totals:
+                totals.append(item)
+            elif function is None:
+                totals.append(binary(m, "+", totals[-1], item, args.site))
+            else:
+                totals.append(m.call(function, args._replace(args=(totals[-1], item), kwargs={}, places=())))
+    return tuple(totals)
 
 
 def _filter(m: Interpreter, args: CallArgs) -> Value:

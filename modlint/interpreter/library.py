@@ -9,6 +9,7 @@ from modlint.interpreter import (
     calls,
     classes,
     iterator_models,
+    itertools_models,
     pattern_models,
     setting_models,
     standard_models,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _MODELS = {
     **builtin_models.MODELS,
     **iterator_models.MODELS,
+    **itertools_models.MODELS,
     **pattern_models.MODELS,
     **setting_models.MODELS,
     **standard_models.MODELS,

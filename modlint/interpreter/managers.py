@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from modlint.interpreter import classes
 from modlint.interpreter.machine import Dead
-from modlint.interpreter.values import BoundV, CallArgs, ContextV, FuncV, Value
+from modlint.interpreter.values import BoundV, CallArgs, ContextV, ExtV, FuncV, Value
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from modlint.interpreter.frames import Frame
     from modlint.interpreter.interpreter import Interpreter
+
+_GRADIENTS = {"torch.no_grad": False, "torch.inference_mode": False, "torch.enable_grad": True} | {
+    f"torch.{name}": True for name in ("set_grad_enabled", "autograd.set_grad_enabled")
+}
 
 
 def enter(m: Interpreter, manager: Value) -> Value:
@@ -24,6 +28,23 @@ def enter(m: Interpreter, manager: Value) -> Value:
     if isinstance(user, FuncV):
         return m.call(BoundV(user, manager), CallArgs((), {}, None))
     return manager
+
+
+def gradients_in(m: Interpreter, manager: ir.Expr, frame: Frame) -> bool | None:
+    """Whether a block under `torch.no_grad()` and the like has gradients; None where the manager does not say so."""
+    from modlint.interpreter.expressions import evaluate
+
+    if not isinstance(manager, ir.Call) or not isinstance(manager.func, ir.Name | ir.Attr):
+        return None
+    func = evaluate(m, manager.func, frame)
+    if not isinstance(func, ExtV) or func.dotted not in _GRADIENTS:
+        return None
+    if not manager.args:
+        return _GRADIENTS[func.dotted]
+    said = m.concrete(evaluate(m, manager.args[0].value, frame))
+    if not isinstance(said, bool):
+        return None
+    return said if func.dotted.endswith("set_grad_enabled") else not said
 
 
 def leaving(m: Interpreter, manager: Value) -> Callable[[], bool] | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from modlint.catalogue.entries import Holds
 from modlint.interpreter import classes, effects, hooks, parameter_lists, views
-from modlint.interpreter.builtin_models import argument
+from modlint.interpreter.arguments import argument
 from modlint.interpreter.containers import DICT_METHODS, LIST_METHODS, list_like
 from modlint.interpreter.modules import (
     library_forward,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modlint.interpreter import enums, equality, kinds, subclassed, views
+from modlint.interpreter import classes, enums, equality, kinds, subclassed, views
 from modlint.interpreter.constants import arithmetic
 from modlint.interpreter.machine import ALTERNATIVES
 from modlint.interpreter.values import (
     MISSING,
+    BoundV,
+    CallArgs,
     Choice,
     DictObj,
+    FuncV,
     ListObj,
     ModuleObj,
     Obj,
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from modlint.interpreter.interpreter import Interpreter
 
 _MIRROR = {"!=": "==", "is not": "is", "not in": "in"}
+_ALGEBRA = frozenset({"|", "&", "-", "^"})
 _MOST = 256  # items of a repeated list
 
 
@@ -49,6 +53,8 @@ def _binary(m: Interpreter, op: str, left: Value, right: Value, site: Site | Non
                 return _repeated(m, sequence, count, site)
     if op == "|" and isinstance(left, DictObj) and isinstance(right, DictObj):
         return m.new_dict({**m.dict_items(left), **m.dict_items(right)}, left.open or right.open)
+    if op in _ALGEBRA and (found := algebra(m, op, left, right)) is not MISSING:
+        return found
     if op == "|" and kinds.is_class_like(m, left) and kinds.is_class_like(m, right):
         return kinds.union(left, right)
     symbolic = (type(left) is Sym or type(right) is Sym) and _plain(left) and _plain(right)
@@ -109,6 +115,28 @@ def _repeated(m: Interpreter, sequence: Value, count: Value, site: Site | None) 
     return made if known and not m.is_assumed(sequence) else m.assume_length(made, m.configures(sequence))
 
 
+def algebra(m: Interpreter, op: str, left: Value, right: Value) -> Value:
+    """What an operator of sets gives, or MISSING where it is not known which members are the same."""
+    if not isinstance(left, ListObj) or not isinstance(right, ListObj) or {left.kind, right.kind} != {"set"}:
+        return MISSING
+    ours, theirs = _members(m, left), _members(m, right)
+    if ours is None or theirs is None:
+        return MISSING
+    kept = {key: value for key, value in ours.items() if op == "|" or (key in theirs) is (op == "&")}
+    if op in {"|", "^"}:
+        kept.update({key: value for key, value in theirs.items() if key not in ours})
+    return m.new_list(tuple(kept.values()), "set")
+
+
+def _members(m: Interpreter, values: ListObj) -> dict[object, Value] | None:
+    """The members of a set by what tells them from each other; None where that is not known."""
+    items = _items(m, values)
+    if items is None or m.is_assumed(values):
+        return None
+    known = [item if isinstance(item, ModuleObj) else m.concrete(item) for item in items]
+    return None if MISSING in known else dict(zip(known, items, strict=True))
+
+
 def compare(m: Interpreter, op: str, left: Value, right: Value) -> Value:
     """`left op right` for a comparison: a bool, or a symbolic condition."""
     if op in _MIRROR:
@@ -165,8 +193,11 @@ def _equal(m: Interpreter, op: str, left: Value, right: Value) -> Value:
             return False
         return m.symbol("eq", left, right)
     if type(left) is Sym or type(right) is Sym:
-        if type(left) is Sym and type(right) is Sym and left.id == right.id:
-            return True
+        if type(left) is Sym and type(right) is Sym:
+            if left.id == right.id:
+                return True
+            if left.op == right.op == "id":
+                return left.args[0] is right.args[0]
         return m.symbol("same", left, right)
     if left is right or left == right:
         return True
@@ -191,6 +222,9 @@ def _contains(m: Interpreter, item: Value, container: Value) -> Value:
         return item in container.mods if isinstance(item, str) else m.symbol("in", item, container)
     if (held := subclassed.behind(m, container, "__contains__")) is not MISSING:
         return _contains(m, item, held)
+    user = classes.find_any(getattr(container, "cls", None), "__contains__")
+    if isinstance(user, FuncV):
+        return negate(m, negate(m, m.call(BoundV(user, container), CallArgs((item,), {}, None))))
     if isinstance(container, View):
         return item in views.entries(m, container) if isinstance(item, str) else m.symbol("in", item, container)
     members = enums.members(container)

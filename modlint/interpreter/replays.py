@@ -130,7 +130,7 @@ def executed(
 ) -> Value:
     """One execution of a module whose constructor is known: as one of its like, or by `run`."""
     instance = obj.made
-    if instance is None or not m.templating or m.checkpointed is not None or 0 in m.touched:
+    if instance is None or not m.templating or m.checkpointed is not None or not m.has_gradients or 0 in m.touched:
         return run()
     template = instance.template
     inputs = _Inputs(m, forward, args, hooked) if template.copied or m.recalls else None

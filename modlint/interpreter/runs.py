@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +16,7 @@ from modlint.interpreter.truth import Truths
 from modlint.interpreter.values import DictObj, IterObj, ListObj, Obj, Sym, Value, is_const
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator
 
     from modlint.catalogue import Catalogue, Entry
     from modlint.catalogue.entries import Wrapper
@@ -98,10 +99,11 @@ class Runs(Truths):
         self.loops: list[Loop] = []
         self.loop_floor = 0
         self.checkpointed: Site | None = None
+        self.has_gradients = True
         self.kept: dict[int, dict[str, None]] = {}
         self.drawing: set[int] = set()
         self.crossings: list[Crossing] = []
-        self.resets: dict[tuple[int, str], int] = {}  # what a caller resets, and the order of the use that follows
+        self.resets: list[tuple[int, str, int]] = []  # what a caller resets, and the order of the use before that
         self.saved: list[tuple[ModuleObj, str]] = []  # what forward assigned, of what the checkpoint saves
         self.placed: dict[tuple[int, Site, int, str], int] = {}
         self.repeats: dict[int, Site] = {}
@@ -160,9 +162,9 @@ class Runs(Truths):
         self.run, self.depth, self.counting = None, 0, False
         self.uses, self.orders, self.weight = [], 0, 1
         self.loops, self.loop_floor = [], 0
-        self.checkpointed = None
+        self.checkpointed, self.has_gradients = None, True
         self.kept, self.drawing = {}, set()
-        self.crossings, self.saved, self.resets = [], [], {}
+        self.crossings, self.saved, self.resets = [], [], []
         self.placed, self.repeats, self.listed = {}, {}, {}
         self.cue, self.meant_shared, self.updated, self.told = "", {}, None, False
         self.accepted = ALWAYS
@@ -229,6 +231,16 @@ class Runs(Truths):
         self.loops, self.loop_floor, self.checkpointed = [], 0, None
         self.modules = []
         return saved
+
+    @contextmanager
+    def gradients(self, enabled: bool | None) -> Iterator[None]:
+        """Within: operations are recorded for backward, or not; None leaves that as it is."""
+        before = self.has_gradients
+        self.has_gradients = before if enabled is None else enabled
+        try:
+            yield
+        finally:
+            self.has_gradients = before
 
     def resume(self, saved: tuple[Any, ...]) -> None:
         """Go on with the run that was set aside; what the top level did stays, and all of its branches know of it."""

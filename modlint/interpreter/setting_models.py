@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter.builtin_models import argument
+from modlint.interpreter.arguments import argument
 from modlint.interpreter.iteration import iterate
 from modlint.interpreter.values import CallArgs, ExtMethod, ExtV, Obj, Sym, Value
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter import enums, scope
-from modlint.interpreter.builtin_models import argument, constant, descriptor, from_keys, new_dict
-from modlint.interpreter.iteration import ENDLESS, drain, iterate
-from modlint.interpreter.iterator_models import called
+from modlint.interpreter.arguments import argument
+from modlint.interpreter.builtin_models import constant, descriptor, from_keys, new_dict
+from modlint.interpreter.iteration import iterate
+from modlint.interpreter.iterator_models import folded
 from modlint.interpreter.operators import binary, compare
 from modlint.interpreter.values import (
     BoundV,
@@ -20,7 +20,6 @@ from modlint.interpreter.values import (
     ExtMethod,
     ExtV,
     FuncV,
-    IterObj,
     Kept,
     LazyImport,
     PartialV,
@@ -33,19 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modlint.interpreter.interpreter import Interpreter
-
-
-def _zip_longest(m: Interpreter, args: CallArgs) -> Value:
-    columns = [iterate(m, source) for source in args.args]
-    fill = args.kwargs.get("fillvalue")
-    count = max((len(c) for c in columns), default=0)
-    return m.new_iter(tuple(tuple(c[i] if i < len(c) else fill for c in columns) for i in range(count)))
-
-
-def _starmap(m: Interpreter, args: CallArgs) -> Value:
-    items, known = m.items(argument(args, 1))
-    rows = [row if type(row) is tuple else iterate(m, row) for row in items]
-    return m.new_iter(called(m, args.args[0], rows, args, known))
 
 
 def _attrgetter(m: Interpreter, args: CallArgs) -> Value:
@@ -72,6 +58,19 @@ def _itemgetter(m: Interpreter, args: CallArgs) -> Value:
         return found[0] if len(found) == 1 else found
 
     return ExtMethod(None, "itemgetter", get)
+
+
+def _methodcaller(m: Interpreter, args: CallArgs) -> Value:
+    """`methodcaller("forward", x)`: a function of one object."""
+    name, given = m.live(argument(args, 0)), args.after(None)._replace(args=args.args[1:], places=())
+
+    def call(mm: Interpreter, receiver: Value, call_args: CallArgs, _: str) -> Value:
+        if not isinstance(name, str):
+            return mm.unknown("a method whose name is not known")
+        method = mm.get_attr(argument(call_args, 0), name, call_args.site)
+        return mm.call(method, given._replace(site=call_args.site, within=call_args.within))
+
+    return ExtMethod(None, "methodcaller", call)
 
 
 def _nullcontext(m: Interpreter, args: CallArgs) -> Value:
@@ -120,11 +119,8 @@ def _partial(m: Interpreter, args: CallArgs) -> Value:
 
 
 def _reduce(m: Interpreter, args: CallArgs) -> Value:
-    items = list(iterate(m, argument(args, 1)))
-    total = argument(args, 2) if len(args.args) > 2 else items.pop(0) if items else None
-    for item in items:
-        total = m.call(args.args[0], args._replace(args=(total, item), kwargs={}, places=()))
-    return total
+    totals = folded(m, args.args[0], m.live(argument(args, 1)), args.args[2:], args)
+    return totals[-1] if totals else None
 
 
 def _lru_cache(m: Interpreter, args: CallArgs) -> Value:
@@ -153,70 +149,8 @@ def _dataclass(m: Interpreter, args: CallArgs) -> Value:
     return ExtV("dataclasses.dataclass")
 
 
-def _chain(m: Interpreter, args: CallArgs) -> Value:
-    return m.new_iter(tuple(item for source in args.args for item in iterate(m, source)))
-
-
-def _chain_from(m: Interpreter, args: CallArgs) -> Value:
-    return m.new_iter(tuple(item for source in iterate(m, argument(args, 0)) for item in iterate(m, source)))
-
-
-def _cycle(m: Interpreter, args: CallArgs) -> Value:
-    items = iterate(m, argument(args, 0))
-    for item in items:
-        m.repeat(item, args.site)
-    return m.new_iter(items, True)
-
-
-def _repeat(m: Interpreter, args: CallArgs) -> Value:
-    value = argument(args, 0)
-    m.repeat(value, args.site)
-    if len(args.args) > 1 or "times" in args.kwargs:
-        count, _ = m.trips(m.live(argument(args, 1, "times")))
-        return m.new_iter((value,) * min(count, ENDLESS))
-    return m.new_iter((value,), True)
-
-
-def _islice(m: Interpreter, args: CallArgs) -> Value:
-    bounds = [None if v is None else m.trips(m.live(v))[0] for v in args.args[1:]]
-    source = m.live(argument(args, 0))
-    stop = bounds[0] if len(bounds) == 1 else bounds[1] if len(bounds) > 1 else None
-    items = drain(m, source, stop) if isinstance(source, IterObj) and stop is not None else iterate(m, source)
-    return m.new_iter(items[slice(*bounds)] if bounds else items)
-
-
-def _tee(m: Interpreter, args: CallArgs) -> Value:
-    source, count = m.live(argument(args, 0)), m.concrete(argument(args, 1, "n", 2))
-    by = m.configures(source)
-    endless = isinstance(source, IterObj) and source.endless
-    items, known = (drain(m, source, len(source.items)), True) if endless else m.items(source)
-    made = (m.new_iter(items, endless) if known else m.assumed_range(items, by) for _ in range(ENDLESS))
-    return tuple(itertools.islice(made, count if isinstance(count, int) else 2))
-
-
 def _auto(m: Interpreter, args: CallArgs) -> Value:
     return Sym(m.fresh(), enums.AUTO, ())
-
-
-def _count(m: Interpreter, args: CallArgs) -> Value:
-    start = m.concrete(argument(args, 0, "start", 0))
-    first = start if isinstance(start, int) else 0
-    return m.new_iter(tuple(range(first, first + ENDLESS)))
-
-
-def _accumulate(m: Interpreter, args: CallArgs) -> Value:
-    return m.new_list(m.unknown("accumulate"))
-
-
-def _product(m: Interpreter, args: CallArgs) -> Value:
-    times = m.concrete(args.kwargs.get("repeat", 1))
-    columns = [iterate(m, source)[:32] for source in args.args] * (times if isinstance(times, int) else 1)
-    return m.new_iter(tuple(itertools.islice(itertools.product(*columns), ENDLESS)))
-
-
-def _pairwise(m: Interpreter, args: CallArgs) -> Value:
-    items = iterate(m, argument(args, 0))
-    return m.new_iter(tuple(itertools.pairwise(items)))
 
 
 def _deepcopy(m: Interpreter, args: CallArgs) -> Value:
@@ -301,6 +235,20 @@ def _identity(m: Interpreter, args: CallArgs) -> Value:
     return argument(args, 0)
 
 
+_OPERATORS = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**"} | {
+    "matmul": "@",
+    "and_": "&",
+    "or_": "|",
+    "xor": "^",
+    "eq": "==",
+    "ne": "!=",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+    "is_": "is",
+    "is_not": "is not",
+}
 MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "abc.abstractmethod": _identity,
     "abc.abstractproperty": descriptor("property"),
@@ -312,21 +260,10 @@ MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "dataclasses.dataclass": _dataclass,
     "dataclasses.field": _field,
     "dataclasses.replace": _dataclass_replace,
-    "itertools.chain": _chain,
-    "itertools.chain.from_iterable": _chain_from,
-    "itertools.cycle": _cycle,
-    "itertools.repeat": _repeat,
-    "itertools.islice": _islice,
     "enum.auto": _auto,
-    "itertools.count": _count,
-    "itertools.accumulate": _accumulate,
-    "itertools.product": _product,
-    "itertools.pairwise": _pairwise,
-    "itertools.zip_longest": _zip_longest,
-    "itertools.starmap": _starmap,
-    "itertools.tee": _tee,
     "operator.attrgetter": _attrgetter,
     "operator.itemgetter": _itemgetter,
+    "operator.methodcaller": _methodcaller,
     "contextlib.nullcontext": _nullcontext,
     "contextlib.contextmanager": _contextmanager,
     "functools.singledispatch": _single_dispatch,
@@ -345,10 +282,7 @@ MODELS: dict[str, Callable[[Any, CallArgs], Value]] = {
     "inspect.isclass": _isclass,
     "inspect.isfunction": _isfunction,
     "builtins.pow": _operator("**"),
-    "operator.add": _operator("+"),
-    "operator.mul": _operator("*"),
-    "operator.sub": _operator("-"),
-    "operator.eq": _operator("=="),
+    **{f"operator.{name}": _operator(op) for name, op in _OPERATORS.items()},
     "typing.cast": lambda m, args: argument(args, 1),
     "random.random": _draw,
     "random.uniform": _draw,

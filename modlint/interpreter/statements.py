@@ -110,7 +110,9 @@ def _aug_assign(m: Interpreter, s: ir.AugAssign, frame: Frame, loop: Loop | None
     if isinstance(old, values.Tensor):
         m.write_tensor(old, m.taint_of(right), True)
         return
-    new = binary(m, s.op, old, right, m.site(frame, s.n))
+    new = m.call_operator(s.op, old, right, m.site(frame, s.n), in_place=True)
+    if new is values.MISSING:
+        new = binary(m, s.op, old, right, m.site(frame, s.n))
     series.forget(old)
     assign(m, s.target, new, frame, s.target, update=True)
 
@@ -297,7 +299,8 @@ def _managed(m: Interpreter, s: ir.With, at: int, frame: Frame, loop: Loop | Non
     if target is not None:
         assign(m, target, entered, frame, item)
     start = len(m.pending)
-    falls = _managed(m, s, at + 1, frame, loop)
+    with m.gradients(managers.gradients_in(m, item, frame)):
+        falls = _managed(m, s, at + 1, frame, loop)
     leave = managers.leaving(m, manager)
     return falls if leave is None else m.on_leaving(start, falls, leave)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter import classes, enums, series, subclassed, tracking, views
+from modlint.interpreter import classes, enums, in_place, series, subclassed, tracking, views
 from modlint.interpreter.iteration import item_of, iterate
 from modlint.interpreter.operators import compare
 from modlint.interpreter.values import (
@@ -152,8 +152,10 @@ def set_item(
     elif isinstance(base, ModuleObj):
         m.set_module_item(base, index, value, place)
     elif isinstance(base, Tensor):
-        update = update or tracking.made_from(m, base, value)
-        m.write_tensor(base, m.taint_of(value), update or m.taint_of(index) != 0)
+        update = update or in_place.made_from(m, base, value)
+        whole = index is Ellipsis or index == slice(None)
+        written = base if whole else base.partly()
+        m.write_tensor(written, m.taint_of(value), update or m.taint_of(index) != 0)
     elif (held := subclassed.behind(m, base, "__setitem__")) is not MISSING:
         m.set_item(held, index, value, place, update)
     else:

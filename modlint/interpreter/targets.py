@@ -33,7 +33,7 @@ def assign(
             base = evaluate(m, target.value, frame)
             m.set_attr(base, target.name, value, None if source is None else m.placement(value, source, frame), update)
         case ir.Sub():
-            base = load_for_update(m, target.value, frame)
+            base = m.to_change(target.value, frame)
             index = evaluate(m, target.item, frame)
             place = None if source is None else m.place(value, source, frame)
             m.split(base, lambda b: m.set_item(b, index, value, place, update))

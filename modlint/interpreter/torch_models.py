@@ -6,6 +6,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from modlint.interpreter import calls, series, tracking
+from modlint.interpreter.arguments import argument
 from modlint.interpreter.values import (
     INPUT,
     RNG,
@@ -75,10 +76,6 @@ def draws(name: str) -> bool:
     return name in _RANDOM or dropping or name.startswith("checkpoint")
 
 
-def _arg(args: CallArgs, index: int, name: str, default: Value = None) -> Value:
-    return args.args[index] if len(args.args) > index else args.kwargs.get(name, default)
-
-
 def _taint(m: Interpreter, args: CallArgs) -> int:
     return m.taint_of((*args.args, *args.kwargs.values()))
 
@@ -93,8 +90,8 @@ def _fresh(m: Interpreter, args: CallArgs) -> Value:
 
 
 def _dropout(m: Interpreter, args: CallArgs, position: int) -> Value:
-    training = _arg(args, position + 1, "training", True)
-    p = _arg(args, position, "p", 0.5)
+    training = argument(args, position + 1, "training", True)
+    p = argument(args, position, "p", 0.5)
     if training is False or p == 0:
         return m.data(_taint(m, args), m.src_of(args.args))
     return _random(m, args)
@@ -102,7 +99,7 @@ def _dropout(m: Interpreter, args: CallArgs, position: int) -> Value:
 
 def _attention(m: Interpreter, args: CallArgs) -> Value:
     """`scaled_dot_product_attention(query, key, value, attn_mask, dropout_p)`: drops whatever the mode is."""
-    if _arg(args, 4, "dropout_p", 0.0) == 0:
+    if argument(args, 4, "dropout_p", 0.0) == 0:
         return m.data(_taint(m, args), m.src_of(args.args))
     return _random(m, args)
 
@@ -112,14 +109,14 @@ def _attention(m: Interpreter, args: CallArgs) -> Value:
 
 def _checkpoint(m: Interpreter, args: CallArgs) -> Value:
     """`checkpoint(function, *args)`: runs it now, and again in backward."""
-    function = _arg(args, 0, "function")
+    function = argument(args, 0, "function")
     kwargs = {k: v for k, v in args.kwargs.items() if k not in _CHECKPOINT_OPTIONS and k != "function"}
     return _recomputed(m, function, args._replace(args=args.args[1:], kwargs=kwargs, places=args.places[1:]))
 
 
 def _recomputed(m: Interpreter, function: Value, args: CallArgs) -> Value:
     before = m.checkpointed
-    m.checkpointed = args.site or before
+    m.checkpointed = args.site or before if m.has_gradients else before
     try:
         return m.call(function, args)
     finally:
@@ -128,7 +125,7 @@ def _recomputed(m: Interpreter, function: Value, args: CallArgs) -> Value:
 
 def _checkpoint_sequential(m: Interpreter, args: CallArgs) -> Value:
     """`checkpoint_sequential(functions, segments, input)` (torch), `checkpoint_seq(functions, input)` (timm)."""
-    functions = m.items(_arg(args, 0, "functions"))[0]
+    functions = m.items(argument(args, 0, "functions"))[0]
     x = args.args[-1] if len(args.args) > 1 else args.kwargs.get("input", args.kwargs.get("x"))
     last = _last_segment(m, args, len(functions))
     for index, function in enumerate(functions):
@@ -139,7 +136,7 @@ def _checkpoint_sequential(m: Interpreter, args: CallArgs) -> Value:
 
 def _last_segment(m: Interpreter, args: CallArgs, count: int) -> int:
     """The first function that is not recomputed: torch runs the last segment as it is."""
-    segments = m.concrete(_arg(args, 1, "segments")) if len(args.args) > 2 or "segments" in args.kwargs else None
+    segments = m.concrete(argument(args, 1, "segments")) if len(args.args) > 2 or "segments" in args.kwargs else None
     if not isinstance(segments, int) or segments < 1:
         return count
     return (count // segments) * (segments - 1)
@@ -150,13 +147,13 @@ def _last_segment(m: Interpreter, args: CallArgs, count: int) -> int:
 
 def _batch_norm(m: Interpreter, args: CallArgs) -> Value:
     """`F.batch_norm(x, running_mean, running_var, ..., training)`: writes the buffers of whoever owns them."""
-    if m.live(_arg(args, 5, "training", False)) is not False:
+    if m.live(argument(args, 5, "training", False)) is not False:
         _norm_use(m, args)
     return m.data(_taint(m, args) | INPUT, m.src_of(args.args))
 
 
 def _instance_norm(m: Interpreter, args: CallArgs) -> Value:
-    if m.live(_arg(args, 5, "use_input_stats", True)) is not False:
+    if m.live(argument(args, 5, "use_input_stats", True)) is not False:
         _norm_use(m, args)
     return m.data(_taint(m, args) | INPUT, m.src_of(args.args))
 
@@ -170,7 +167,7 @@ def _torch_batch_norm(m: Interpreter, args: CallArgs) -> Value:
 
 
 def _norm_use(m: Interpreter, args: CallArgs) -> None:
-    buffers = [m.live(_arg(args, 1, "running_mean")), m.live(_arg(args, 2, "running_var"))]
+    buffers = [m.live(argument(args, 1, "running_mean")), m.live(argument(args, 2, "running_var"))]
     owners = {id(t.owner): t.owner for t in buffers if isinstance(t, Tensor) and t.owner is not None}
     for owner in owners.values():
         if m.run is not None and m.run.of(owner) is None:
@@ -232,16 +229,16 @@ def _same(m: Interpreter, args: CallArgs) -> Value:
 
 
 def _parameter(m: Interpreter, args: CallArgs) -> Value:
-    data = m.live(_arg(args, 0, "data"))
+    data = m.live(argument(args, 0, "data"))
     if isinstance(data, Tensor) and data.kind == "parameter" and data.owner is not None:
         return Tensor(m.fresh(), "parameter")
     made = Tensor(m.fresh(), "parameter")
-    made.persistent = _arg(args, 1, "requires_grad", True) is not False
+    made.persistent = argument(args, 1, "requires_grad", True) is not False
     return made
 
 
 def _buffer(m: Interpreter, args: CallArgs) -> Value:
-    return Tensor(m.fresh(), "buffer", None, "", _arg(args, 1, "persistent", True) is not False)
+    return Tensor(m.fresh(), "buffer", None, "", argument(args, 1, "persistent", True) is not False)
 
 
 def _call_first(m: Interpreter, args: CallArgs) -> Value:
@@ -255,11 +252,11 @@ def _functional_call(m: Interpreter, args: CallArgs) -> Value:
 
     Followed only where the names are known and all of parameters: state goes to the buffers that are given.
     """
-    module, given = m.live(_arg(args, 0, "module")), m.live(_arg(args, 1, "parameter_and_buffer_dicts"))
+    module, given = m.live(argument(args, 0, "module")), m.live(argument(args, 1, "parameter_and_buffer_dicts"))
     names = m.dict_items(given) if isinstance(given, DictObj) and not given.open else {None: None}
     if not isinstance(module, ModuleObj) or not all(str(name).endswith(("weight", "bias")) for name in names):
         return calls.unknown_call(m, ExtV("torch.func.functional_call"), args)
-    inputs, kwargs = m.live(_arg(args, 2, "args", ())), m.live(_arg(args, 3, "kwargs"))
+    inputs, kwargs = m.live(argument(args, 2, "args", ())), m.live(argument(args, 3, "kwargs"))
     named = m.dict_items(kwargs) if isinstance(kwargs, DictObj) else {}
     positional = inputs if type(inputs) is tuple else (inputs,)
     return m.call(module, args._replace(args=positional, kwargs=named, places=(), named_places={}))

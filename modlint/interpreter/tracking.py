@@ -7,6 +7,7 @@ at once.
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from modlint.interpreter import classes
@@ -194,9 +195,9 @@ def forget_steps(m: Interpreter) -> None:
     for use in m.uses:
         by_obj.setdefault(use.obj.id, []).append(use)
     for kept in (m.kept, m.kept_eval):
-        for number in [number for number in kept if _one_loop(by_obj.get(number, ()))]:
+        for number in [number for number in kept if number in by_obj]:
             uses = by_obj[number]
-            reset = {name for (of, name), order in m.resets.items() if of == number and order <= uses[0].order}
+            reset = _reset_before_loops(m, number, uses)
             left = {name: None for name in kept[number] if name not in reset or name in uses[0].obj.tensors}
             if left:
                 kept[number] = left
@@ -204,9 +205,17 @@ def forget_steps(m: Interpreter) -> None:
                 del kept[number]
 
 
-def _one_loop(uses: Sequence[RawUse]) -> bool:
-    """Whether all uses are steps of one loop, at one place in it."""
-    return len({(use.site, use.loop) for use in uses}) == 1 and uses[0].loop is not None
+def _reset_before_loops(m: Interpreter, number: int, uses: Sequence[RawUse]) -> frozenset[str]:
+    """The attributes that are reset before each loop, where all uses are steps of loops, at one place in each."""
+    loops = [list(steps) for _, steps in groupby(uses, lambda use: (use.site, use.loop))]
+    if any(steps[0].loop is None for steps in loops):
+        return frozenset()
+    found, last = [], -1
+    for steps in loops:
+        first = steps[0].order
+        found.append({name for of, name, order in m.resets if of == number and last <= order <= first})
+        last = steps[-1].order
+    return frozenset.intersection(*map(frozenset, found))
 
 
 def _hands_over(m: Interpreter, obj: ModuleObj, name: str) -> bool:
@@ -235,7 +244,7 @@ def _written(m: Interpreter, obj: ModuleObj, name: str) -> list[Written]:
     return [one for one in alternatives if isinstance(one, Written)]
 
 
-def _note_write(m: Interpreter, obj: ModuleObj, name: str, taint: int, update: bool) -> None:
+def note_write(m: Interpreter, obj: ModuleObj, name: str, taint: int, update: bool) -> None:
     """Remember a write, and what became of what an earlier execution of the same module wrote."""
     obj, name = keeper(m, obj, name)
     now = None if m.run is None else m.run.of(obj)
@@ -243,7 +252,7 @@ def _note_write(m: Interpreter, obj: ModuleObj, name: str, taint: int, update: b
     if now is not None and taint:
         now.wrote.add(name)
     if not (taint or update) and (now is None or not now.counted):
-        m.resets.setdefault((obj.id, name), m.orders)
+        m.resets.append((obj.id, name, m.orders))
     absent = not _is_part(name) and name not in obj.cells and name not in obj.tensors
     new = absent and classes.find_any(obj.cls, name) is MISSING
     if name in obj.meta:
@@ -257,7 +266,7 @@ def _note_write(m: Interpreter, obj: ModuleObj, name: str, taint: int, update: b
     if update and carried:
         taint |= STATE
     for part in [] if _is_part(name) or update else parts_of(obj, name):
-        _note_write(m, obj, part, 0, False)  # another object stands there now
+        note_write(m, obj, part, 0, False)  # another object stands there now
     m.set(obj.meta, name, Written(m.run, taint | (STATE if update else 0), carried, lost, new))
 
 
@@ -275,7 +284,7 @@ def wrote_attr(m: Interpreter, obj: ModuleObj, name: str, value: Value, update: 
     if m.run is None:
         return
     taint = m.taint_of(value) | (STATE if update else 0)
-    _note_write(m, obj, name, taint, update)
+    note_write(m, obj, name, taint, update)
     tensor = obj.tensors.get(name)
     if tensor is not None:
         m.set(obj.facts, f"version of {name}", m.fresh())
@@ -285,28 +294,6 @@ def wrote_attr(m: Interpreter, obj: ModuleObj, name: str, value: Value, update: 
             m.keeps(obj, name)
         else:
             m.saved.append((obj, name))
-
-
-def made_from(m: Interpreter, tensor: Tensor, value: Value) -> bool:
-    """Whether a value is computed from what a buffer holds, and is not the buffer itself."""
-    return value is not tensor and -tensor.id in m.src_of(value)
-
-
-def write_tensor(m: Interpreter, tensor: Tensor, taint: int, update: bool) -> None:
-    """An in-place write to a registered tensor during forward."""
-    obj = tensor.owner
-    if m.run is None or obj is None:
-        return
-    m.set(obj.facts, f"version of {tensor.name}", m.fresh())
-    if update:
-        taint |= STATE
-    if not taint:
-        return
-    obj, name = keeper(m, obj, tensor.name)
-    if tensor.persistent and m.run.of(obj) is not None:
-        m.keeps(obj, name)
-    else:
-        _note_write(m, obj, name, taint, update)
 
 
 def wrote_into(
@@ -321,11 +308,11 @@ def wrote_into(
         return
     obj, attribute = container.owner
     if part:
-        _note_write(m, obj, attribute + part, taint | (STATE if update else 0), update)
+        note_write(m, obj, attribute + part, taint | (STATE if update else 0), update)
     elif isinstance(container, ListObj):
-        _note_write(m, obj, attribute, taint | STATE, True)
+        note_write(m, obj, attribute, taint | STATE, True)
     elif taint:
-        _note_write(m, obj, attribute, taint, True)
+        note_write(m, obj, attribute, taint, True)
 
 
 def read_entry(m: Interpreter, container: Value, part: str = "") -> None:

@@ -160,18 +160,32 @@ class IterObj:
 
 
 class Tensor:
-    """A parameter or buffer that a module registers. `kind` is "parameter" or "buffer"."""
+    """A parameter or buffer that a module registers. `kind` is "parameter" or "buffer".
 
-    __slots__ = ("id", "kind", "name", "owner", "persistent")
+    Where a tensor is changed in place it may be a `part` of one, or of `kind` "plain": what stands at an attribute.
+    """
+
+    __slots__ = ("id", "kind", "name", "owner", "part", "persistent")
 
     def __init__(
-        self, id: int, kind: str, owner: ModuleObj | None = None, name: str = "", persistent: bool = True
+        self,
+        id: int,
+        kind: str,
+        owner: ModuleObj | None = None,
+        name: str = "",
+        persistent: bool = True,
+        part: bool = False,
     ) -> None:
         self.id = id
         self.kind = kind
         self.owner = owner
         self.name = name
         self.persistent = persistent
+        self.part = part
+
+    def partly(self) -> Tensor:
+        """A part of it."""
+        return Tensor(self.id, self.kind, self.owner, self.name, self.persistent, True)
 
 
 class Wrapped(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modlint.interpreter.builtin_models import argument
+from modlint.interpreter.arguments import argument
 from modlint.interpreter.machine import Dead
 from modlint.interpreter.modules import update_dict
 from modlint.interpreter.values import MISSING, CallArgs, DictObj, ModuleObj, Placement, Tensor, Value, View
