@@ -41,7 +41,7 @@ def complete(m: Interpreter, cls: ClassV) -> None:
         return
     found: dict[str, Value] = {}
     for name, value in list(cls.cells.items()):
-        if not name.startswith("_") and not isinstance(value, FuncV | BoundV | Descriptor):
+        if not name.startswith(("_", "#")) and not isinstance(value, FuncV | BoundV | Descriptor):
             if type(value) is Sym and value.op == AUTO and "_generate_next_value_" not in cls.cells:
                 value = _next(found, name, bases, value)
             found[name] = cls.cells[name] = _same(found, value) or _member(
