@@ -291,11 +291,13 @@ def _call(m: Interpreter, e: ir.Call, frame: Frame) -> Value:
 
 def _callee(m: Interpreter, e: ir.Expr, frame: Frame) -> Value:
     """The function; reading a list only in order to change it is not a read of what it holds."""
-    if not isinstance(e, ir.Attr) or not (e.name in MUTATORS or in_place(e.name)):
+    if isinstance(e, ir.Attr) and in_place(e.name):
+        return m.get_attr(m.to_change(e.value, frame), e.name, m.site(frame, e.n))
+    if not isinstance(e, ir.Attr) or e.name not in MUTATORS:
         return evaluate(m, e, frame)
-    receiver = m.to_change(e.value, frame)
-    if e.name == "add" and isinstance(receiver, Tensor):  # of a set it changes, of a tensor it reads
-        receiver = m.live(m.get_attr(receiver.owner, receiver.name, None)) if receiver.owner is not None else receiver
+    receiver = load_for_update(m, e.value, frame)
+    if isinstance(receiver, Sym | Tensor) and isinstance(e.value, ir.Attr) and isinstance(e.value.value, ir.Name):
+        receiver = evaluate(m, e.value, frame)  # of a set `add` changes, of a tensor it reads
     return m.get_attr(receiver, e.name, m.site(frame, e.n))
 
 

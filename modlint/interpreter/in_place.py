@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from modlint.interpreter.known_names import in_place
 from modlint.interpreter.tracking import keeper, note_write
-from modlint.interpreter.values import STATE, Choice, ModuleObj, Sym, Tensor, Value
+from modlint.interpreter.values import STATE, Choice, DictObj, ListObj, ModuleObj, Sym, Tensor, Value
 from modlint.syntax import ir
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def to_change(m: Interpreter, target: ir.Expr, frame: Frame) -> Value:
         if isinstance(target, ir.Call) and isinstance(target.func, ir.Attr) and _changes(target):
             target = target.func.value
         elif isinstance(target, ir.Sub):
+            if (entry := _entry(m, target, frame)) is not None:
+                return Tensor(m.fresh(), PLAIN, *entry, False, part) if _is_computed(value) else value
             part = part or not _is_whole(target.item)
             target = target.value
         elif isinstance(target, ir.Attr) and target.name == "data":
@@ -42,11 +44,34 @@ def to_change(m: Interpreter, target: ir.Expr, frame: Frame) -> Value:
             break
     if isinstance(value, Tensor):
         return value.partly() if part else value
-    if not isinstance(target, ir.Attr) or not isinstance(target.value, ir.Name):
-        return value
-    obj = evaluate(m, target.value, frame)
-    stands = isinstance(obj, ModuleObj) and _is_computed(m.live(obj.cells.get(target.name)))
-    return Tensor(m.fresh(), PLAIN, obj, target.name, False, part) if stands else value
+    return _standing(m, target, value, part, frame)
+
+
+def _entry(m: Interpreter, target: ir.Sub, frame: Frame) -> tuple[ModuleObj, str] | None:
+    """Where an entry of a list or dict stands that hangs at a module's attribute."""
+    from modlint.interpreter.expressions import evaluate, load_for_update
+
+    if not isinstance(target.value, ir.Attr | ir.Name) or not isinstance(target.item, ir.Name | ir.Const | ir.Attr):
+        return None
+    held = load_for_update(m, target.value, frame)
+    if not isinstance(held, ListObj | DictObj) or held.owner is None:
+        return None
+    name = m.entry_of(held, evaluate(m, target.item, frame))
+    return (held.owner[0], held.owner[1] + name) if name else None
+
+
+def _standing(m: Interpreter, target: ir.Expr, value: Value, part: bool, frame: Frame) -> Value:
+    """A computed tensor with the attribute at which it stands, by whatever name; what stands nowhere as it is."""
+    from modlint.interpreter.expressions import evaluate
+
+    obj, name = None, ""
+    if isinstance(target, ir.Attr) and isinstance(target.value, ir.Name):
+        obj, name = evaluate(m, target.value, frame), target.name
+    elif isinstance(target, ir.Name) and type(value) is Sym and m.run is not None:
+        obj = m.run.obj
+        name = next((key for key, held in obj.cells.items() if held is value), "")
+    stands = isinstance(obj, ModuleObj) and name in obj.cells and _is_computed(m.live(obj.cells[name]))
+    return Tensor(m.fresh(), PLAIN, obj, name, False, part) if stands else value
 
 
 def _is_whole(item: ir.Expr) -> bool:
@@ -68,9 +93,9 @@ def _is_computed(value: Value) -> bool:
 
 def changed(m: Interpreter, tensor: Tensor) -> Value:
     """What an in-place method of a tensor returns."""
-    if tensor.kind == PLAIN and tensor.owner is not None:
-        return m.live(tensor.owner.cells[tensor.name])
-    return tensor
+    if tensor.kind != PLAIN or tensor.owner is None:
+        return tensor
+    return m.live(tensor.owner.cells[tensor.name]) if tensor.name in tensor.owner.cells else m.data(STATE)
 
 
 def made_from(m: Interpreter, tensor: Tensor, value: Value) -> bool:
@@ -83,11 +108,11 @@ def write_tensor(m: Interpreter, tensor: Tensor, taint: int, update: bool) -> No
     obj, name = tensor.owner, tensor.name
     if m.run is None or obj is None:
         return
-    if tensor.kind == PLAIN:
+    if tensor.kind == PLAIN and name in obj.cells:
         before = obj.cells[name]
         kept = m.taint_of(before) if update or tensor.part else 0
         m.set(obj.cells, name, m.data(taint | kept | (STATE if update else 0), m.src_of(before)))
-    else:
+    elif tensor.kind != PLAIN:
         m.set(obj.facts, f"version of {name}", m.fresh())
     if update:
         taint |= STATE
