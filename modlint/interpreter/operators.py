@@ -177,6 +177,9 @@ def _compare(m: Interpreter, op: str, left: Value, right: Value) -> Value:
         return result if result is not MISSING else m.unknown("a comparison that fails")
     if op in {"==", "is"}:
         return _equal(m, op, left, right)
+    if type(left) is tuple and type(right) is tuple and all(map(is_const, (*left, *right))):
+        result = arithmetic(op, left, right)
+        return result if result is not MISSING else m.unknown("a comparison that fails")
     return m.symbol(op, left, right)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 from typing import TYPE_CHECKING, Any
 
 from modlint.interpreter.conditions import ALWAYS
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 _CHAIN = 64  # files that one name may be imported through
 BUILTINS = frozenset(dir(builtins))
+
+_CONSTANTS: dict[str, bool | float] = {
+    **{f"{module}.TYPE_CHECKING": False for module in ("typing", "typing_extensions")},
+    **{f"{module}.{name}": getattr(math, name) for module in ("math", "torch", "numpy") for name in ("inf", "pi", "e")},
+}
 
 
 def load(m: Interpreter, path: str) -> PyModule | None:
@@ -109,7 +115,7 @@ def resolve(m: Interpreter, module: PyModule, lazy: LazyImport) -> Value:
 
 def external(dotted: str) -> Value:
     """A library name; the few that are constants as such."""
-    return False if dotted in {"typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING"} else ExtV(dotted)
+    return _CONSTANTS[dotted] if dotted in _CONSTANTS else ExtV(dotted)
 
 
 def import_star(m: Interpreter, module: PyModule, lazy: LazyImport) -> None:
