@@ -153,13 +153,15 @@ def _surroundings(frame: FrameType | None, base: FrameType | None) -> tuple[Fram
     """The innermost user frame, and the one that calls `checkpoint` between the caller (`base`) and the call."""
     user: FrameType | None = None
     checkpoint: FrameType | None = None
-    inside = True
+    inside, recomputes = True, torch.is_grad_enabled()
     while frame is not None and (inside or user is None):
         if frame is base:
             inside = False
         code = frame.f_code
-        if inside and code.co_name == "checkpoint" and code.co_filename.endswith(_CHECKPOINT):
-            checkpoint = user_frame(frame)
+        if inside and code.co_filename.endswith(_CHECKPOINT):
+            recomputes = recomputes or code.co_name == "forward"  # the reentrant one switches gradients off by itself
+            if code.co_name == "checkpoint" and recomputes:
+                checkpoint = user_frame(frame)
         if user is None and is_users(code.co_filename):
             user = frame
         frame = frame.f_back

@@ -70,16 +70,20 @@ def is_tensor(value: Any) -> bool:
 def _mark(value: Any, depth: int = 2) -> Any:
     """What changes when a value is changed in place."""
     if is_tensor(value):
-        return -1 if value.is_inference() else value._version
+        return _version(value)
     if isinstance(value, _SCALARS):
         return value
-    if isinstance(value, (list, set, frozenset, deque)):
-        return (len(value), tuple(id(item) for _, item in zip(range(_ITEMS), value, strict=False)))
-    if isinstance(value, dict):
-        return (len(value), tuple(id(item) for _, item in zip(range(_ITEMS), value.values(), strict=False)))
+    if isinstance(value, (list, set, frozenset, deque, dict)):
+        items = value.values() if isinstance(value, dict) else value
+        return (len(value), tuple((id(item), _version(item)) for _, item in zip(range(_ITEMS), items, strict=False)))
     if not depth or isinstance(value, (type, torch.nn.Module)) or callable(value):
         return None
     return tuple((name, id(item), _mark(item, depth - 1)) for name, item in _contents(value).items())
+
+
+def _version(value: Any) -> int:
+    """How often a tensor was changed in place, where that is counted."""
+    return value._version if is_tensor(value) and not value.is_inference() else -1
 
 
 def _contents(value: Any) -> dict[str, Any]:

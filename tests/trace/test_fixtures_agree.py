@@ -106,6 +106,7 @@ STATES_APART = {  # the trace calls them stateful: what they write is saved, or 
     "state/flag_in_buffer_silent.py": "once, from nothing to a constant: the source says so, a measurement does not",
     "state/lazily_filled_table_silent.py": "once, from empty to what the width decides",
     "state/pointer_in_local_silent.py": "once, to what another buffer decides",
+    "state/reset_before_each_loop_silent.py": "from step to step of loops before which their caller resets it",
     "state/reset_before_loop_silent.py": "from step to step of a loop before which its caller resets it",
 }
 UNMEASURED = {  # the source calls them stateful: the trace does not see where the state is
