@@ -87,9 +87,7 @@ class Analyst:
             options.search_path,
             self._mentioning,
             sources.exists,
-            sources.setup.root,
-            sources.above(),
-            sources.setup.package,
+            sources.roots(),
             gap=None if stays else sources.gap,
         )
         self._analysis: Analysis | None = None

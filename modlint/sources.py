@@ -18,6 +18,7 @@ from modlint.errors import ModlintError
 from modlint.projects import is_project, upwards
 from modlint.syntax.notebooks import Notebook, read_notebook
 from modlint.syntax.text import lines_of, with_line_feeds
+from modlint.syntax.tree import Roots
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -83,10 +84,11 @@ class Sources:
         """Keep what unsaved texts were parsed to, for what an edit leaves as it is. Call `reread` after each edit."""
         self._edited = {}
 
-    def above(self) -> tuple[str, ...]:
-        """Folders above the root that may stand on `sys.path` too, where the root is of no project and no package."""
-        root = self.setup.root
-        return () if self.setup.package or is_project(root) else tuple(upwards(root)[1 : 1 + _CLIMB])
+    def roots(self) -> Roots:
+        """Where imports are looked for: above the root too, where that is of no project and no package."""
+        root, package = self.setup.root, self.setup.package
+        above = () if package or is_project(root) else tuple(upwards(root)[1 : 1 + _CLIMB])
+        return Roots(root, above, package)
 
     def path(self, name: str) -> str:
         """The absolute path of a name."""

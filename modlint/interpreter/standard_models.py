@@ -62,7 +62,7 @@ def _itemgetter(m: Interpreter, args: CallArgs) -> Value:
 
 def _methodcaller(m: Interpreter, args: CallArgs) -> Value:
     """`methodcaller("forward", x)`: a function of one object."""
-    name, given = m.live(argument(args, 0)), args.after(None)._replace(args=args.args[1:], places=())
+    name, given = m.live(argument(args, 0)), args._replace(args=args.args[1:], places=args.places[1:])
 
     def call(mm: Interpreter, receiver: Value, call_args: CallArgs, _: str) -> Value:
         if not isinstance(name, str):
@@ -216,7 +216,7 @@ def _dataclass_replace(m: Interpreter, args: CallArgs) -> Value:
 
 
 def _operator(op: str) -> Callable[[Interpreter, CallArgs], Value]:
-    if op in {"==", "<", ">", "<=", ">=", "!="}:
+    if op in {"==", "<", ">", "<=", ">=", "!=", "is", "is not"}:
         return lambda m, args: compare(m, op, argument(args, 0), argument(args, 1))
     return lambda m, args: binary(m, op, argument(args, 0), argument(args, 1), args.site)
 

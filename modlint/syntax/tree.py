@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 _NEVER_LOCAL = frozenset(sys.stdlib_module_names) | {"torch", "numpy"}
 _CLIMB = 6  # folders above a file that are tried as an import root
+
+
+class Roots(NamedTuple):
+    """The folder that paths are relative to, and where else imports are looked for.
+
+    The folders `above` it are tried after those in it. Where a `package` is named, it is the only one in the root that
+    is followed: beside it may lie all that is installed.
+    """
+
+    folder: str = ""
+    above: tuple[str, ...] = ()
+    package: str = ""
 
 
 class SourceTree:
@@ -27,19 +39,13 @@ class SourceTree:
         search_path: Sequence[str] = (),
         callers: Callable[[str], Iterable[str]] | None = None,
         is_file: Callable[[str], bool] = os.path.isfile,
-        root: str = "",
-        above: Sequence[str] = (),
-        package: str = "",
+        roots: Roots = Roots(),  # noqa: B008  # a tuple
     ) -> None:
-        """Paths are relative to the folder `root`, if that is given, and absolute outside of it.
-
-        The folders `above` it are tried after those in it. Where a `package` is named, it is the only one in the root
-        that is followed: beside it may lie all that is installed.
-        """
+        """Paths are relative to the folder of `roots`, if that is given, and absolute outside of it."""
         self._load = load
-        self._package = package
-        self._root = root
-        self._search_path = (*above, *search_path)
+        self._package = roots.package
+        self._root = roots.folder
+        self._search_path = (*roots.above, *search_path)
         self._callers = callers
         self._exists = is_file
         self._files: dict[str, FileIR | None] = {}

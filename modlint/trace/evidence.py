@@ -122,16 +122,8 @@ class _Tree:
         self.places = Places(self.sources, {os.path.realpath(f): n for f, n in zip(everything, names, strict=True)})
         self.configured: set[Request] = set()
         mentions = Mentions(self.sources)
-        above = self.sources.above()
-        tree = SourceTree(
-            self.sources.representation,
-            config.search_path,
-            mentions.of,
-            self.sources.exists,
-            config.root,
-            above,
-            config.package,
-        )
+        roots = self.sources.roots()
+        tree = SourceTree(self.sources.representation, config.search_path, mentions.of, self.sources.exists, roots)
         self._analysis = Analysis(tree, Catalogue.load([Path(path) for path in config.states]))
         self._models: dict[str, list[ModelResult]] = {}
 
