@@ -30,6 +30,9 @@ class Roots(NamedTuple):
     package: str = ""
 
 
+NO_ROOTS = Roots()
+
+
 class SourceTree:
     """Files by path, loaded when first asked for. `load` returns None for a file that is not there or not readable."""
 
@@ -39,7 +42,7 @@ class SourceTree:
         search_path: Sequence[str] = (),
         callers: Callable[[str], Iterable[str]] | None = None,
         is_file: Callable[[str], bool] = os.path.isfile,
-        roots: Roots = Roots(),  # noqa: B008  # a tuple
+        roots: Roots = NO_ROOTS,
     ) -> None:
         """Paths are relative to the folder of `roots`, if that is given, and absolute outside of it."""
         self._load = load
